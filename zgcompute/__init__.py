@@ -1,0 +1,1 @@
+"""A Python SDK for the 0G Compute Network."""
