@@ -140,7 +140,7 @@ def _value(where: str, key: str, value: Any) -> Any:
     if key not in checks:
         raise ConfigurationError(f"{where} has an unknown key {key!r}.")
     try:
-        return checks[key]()
+        return checks[key]()  # type: ignore[no-untyped-call]
     except ValueError as error:
         raise ConfigurationError(f"{key} of {where} {error}") from error
 

@@ -1,0 +1,223 @@
+"""Who is signed in, and what the chain says they hold: mirrors of ledger rows plus our records."""
+
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.utils import timezone
+
+from marketplace.fields import AddressField, NeuronField
+
+
+class WalletManager(BaseUserManager["Wallet"]):
+    def signed_in(self, address: str) -> Wallet:
+        """The wallet with that address, made on its first sign-in."""
+        return self.get_or_create(address=address)[0]
+
+
+class Wallet(AbstractBaseUser):
+    """A person is an address: it proves itself by a signature, never by a password."""
+
+    password = None  # type: ignore[assignment]
+    address = AddressField(unique=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now)
+
+    USERNAME_FIELD = "address"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+    objects: ClassVar[WalletManager] = WalletManager()
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class Nonce(models.Model):
+    """A sign-in nonce that has been issued and not yet used; using it deletes it."""
+
+    value = models.CharField(max_length=64, primary_key=True)
+    issued_at = models.DateTimeField(default=timezone.now)
+
+
+class Ledger(models.Model):
+    """A wallet's balance and main account on one network, as last read."""
+
+    wallet = models.ForeignKey(Wallet, models.CASCADE, related_name="ledgers")
+    network = models.SlugField(max_length=31)
+    wallet_balance = NeuronField(default=0)
+    exists = models.BooleanField(default=False)
+    available = NeuronField(default=0)
+    total = NeuronField(default=0)
+    block_number = models.PositiveBigIntegerField(null=True)
+    refreshed_at = models.DateTimeField(null=True)
+    problem = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["wallet", "network"], name="one_ledger_per_network")
+        ]
+
+    @property
+    def locked(self) -> int:
+        return max(0, self.total - self.available)
+
+
+class SubAccount(models.Model):
+    """What a wallet has locked with one provider, and what that provider says is unsettled."""
+
+    wallet = models.ForeignKey(Wallet, models.CASCADE, related_name="sub_accounts")
+    network = models.SlugField(max_length=31)
+    provider = AddressField()
+    balance = NeuronField()
+    pending_refund = NeuronField(default=0)
+    nonce = NeuronField(default=0)
+    acknowledged = models.BooleanField(default=False)
+    generation = models.PositiveBigIntegerField(default=0)
+    revoked_bitmap = NeuronField(default=0)
+    refreshed_at = models.DateTimeField()
+    unsettled = NeuronField(null=True)
+    unsettled_at = models.DateTimeField(null=True)
+    unsettled_problem = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["wallet", "network", "provider"], name="one_sub_account_per_provider"
+            )
+        ]
+
+    @property
+    def free(self) -> int:
+        """Neuron the provider can count on, before unsettled fees."""
+        return max(0, self.balance - self.pending_refund)
+
+
+class Refund(models.Model):
+    """Neuron on their way back from a sub-account, payable after the lock time."""
+
+    sub_account = models.ForeignKey(SubAccount, models.CASCADE, related_name="refunds")
+    index = models.PositiveIntegerField()
+    amount = NeuronField()
+    created_at = models.DateTimeField()
+    payable_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("created_at", "index")
+
+
+class Transaction(models.Model):
+    """One contract call of a wallet, from prepared to its final, stated end."""
+
+    class State(models.TextChoices):
+        PREPARED = "prepared"  # waits for the wallet
+        REJECTED = "rejected"  # declined in the wallet; nothing was sent
+        SUBMITTED = "submitted"  # the page reported a hash that the chain has not shown yet
+        SENT = "sent"  # seen by the chain with the prepared sender, target, value and calldata
+        MINED = "mined"
+        CONFIRMED = "confirmed"
+        REVERTED = "reverted"
+        REPLACED = "replaced"  # another transaction with the same nonce was mined
+        DROPPED = "dropped"  # the chain no longer knows it
+        MISMATCHED = "mismatched"  # the reported hash is of another transaction
+
+    OPEN = (State.PREPARED, State.SUBMITTED, State.SENT, State.MINED)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    wallet = models.ForeignKey(Wallet, models.CASCADE, related_name="transactions")
+    network = models.SlugField(max_length=31)
+    function = models.CharField(max_length=40)  # the contract's function, such as transferFund
+    provider = AddressField(blank=True)
+    amount = NeuronField(default=0)
+    to = AddressField()
+    data = models.TextField()
+    value = NeuronField(default=0)
+    state = models.CharField(max_length=12, choices=State.choices, default=State.PREPARED)
+    hash = models.CharField(max_length=66, blank=True)
+    nonce = models.PositiveBigIntegerField(null=True)
+    block_number = models.PositiveBigIntegerField(null=True)
+    confirmations = models.PositiveIntegerField(default=0)
+    network_fee = NeuronField(null=True)
+    reason = models.TextField(blank=True)
+    advice = models.TextField(blank=True)
+    prepared_at = models.DateTimeField(default=timezone.now)
+    submitted_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-prepared_at",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=["network", "hash"],
+                name="one_transaction_per_hash",
+                condition=~models.Q(hash=""),
+            )
+        ]
+
+
+class ProviderSession(models.Model):
+    """A wallet's running session with a provider: its token encrypted, for at most 24 hours."""
+
+    wallet = models.ForeignKey(Wallet, models.CASCADE, related_name="provider_sessions")
+    network = models.SlugField(max_length=31)
+    provider = AddressField()
+    sealed_token = models.BinaryField()
+    generation = models.PositiveBigIntegerField()
+    issued_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["wallet", "network", "provider"], name="one_session_per_provider"
+            )
+        ]
+
+
+class Settlement(models.Model):
+    """One on-chain settlement of a wallet's fees with a provider."""
+
+    wallet = models.ForeignKey(Wallet, models.CASCADE, related_name="settlements")
+    network = models.SlugField(max_length=31)
+    provider = AddressField()
+    transaction_hash = models.CharField(max_length=66)
+    log_index = models.PositiveIntegerField()
+    block_number = models.PositiveBigIntegerField()
+    block_hash = models.CharField(max_length=66)
+    status = models.PositiveSmallIntegerField()  # contract enum: 0 SUCCESS, 1 PARTIAL, …
+    amount = NeuronField()  # taken from the sub-account
+    unsettled_amount = NeuronField()  # still owed, as the contract's event says
+    matched = NeuronField(default=0)  # the part explained by usage made here
+    balance_after = NeuronField(null=True)
+    settled_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-block_number", "-log_index")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["network", "transaction_hash", "log_index"], name="one_settlement_per_log"
+            )
+        ]
+
+
+class Usage(models.Model):
+    """One billed request made through this site, with its exact fee."""
+
+    wallet = models.ForeignKey(Wallet, models.CASCADE, related_name="usage")
+    network = models.SlugField(max_length=31)
+    provider = AddressField()
+    model = models.CharField(max_length=300)
+    kind = models.CharField(max_length=40)  # the service type
+    input_tokens = models.PositiveBigIntegerField(default=0)
+    output_tokens = models.PositiveBigIntegerField(default=0)
+    fee = NeuronField()
+    basis = models.CharField(max_length=20)  # what the fee was computed from: usage, words, …
+    happened_at = models.DateTimeField(default=timezone.now)
+    settlement = models.ForeignKey(
+        Settlement, models.SET_NULL, null=True, related_name="paid_usage"
+    )
+
+    class Meta:
+        ordering = ("-happened_at",)
+        verbose_name_plural = "usage"

@@ -1,0 +1,42 @@
+"""The workers and their timetable.
+
+The queue is only a hint: it may lose or repeat a task. What has to happen is written in the
+database, and the timetable sweeps it.
+"""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("config")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["marketplace", "accounts", "chat"])
+
+
+@app.on_after_finalize.connect
+def _set_timetable(sender: Celery, **_: object) -> None:
+    from django.conf import settings
+
+    for network in settings.NETWORKS:
+        for task, seconds in TIMETABLE.items():
+            sender.add_periodic_task(
+                seconds or settings.CHAIN_POLL_SECONDS,
+                sender.signature(task, args=(network,), options={"expires": 30}),
+                name=f"{task} {network}",
+            )
+
+
+# Seconds between runs, for each network; 0 stands for the setting CHAIN_POLL_SECONDS.
+TIMETABLE = {
+    "marketplace.tasks.watch_block": 0,
+    "marketplace.tasks.sync_services": 30,
+    "accounts.tasks.follow_transactions": 0,
+    "accounts.tasks.read_events": 0,
+    "accounts.tasks.refresh_active_wallets": 15,
+    "chat.tasks.close_lost_streams": 15,
+    "chat.tasks.check_answers": 15,
+}

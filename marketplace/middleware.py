@@ -1,0 +1,42 @@
+"""What every response passes through."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.http import HttpRequest, HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
+
+import zgcompute
+from marketplace import problems
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class CompressPages(GZipMiddleware):
+    """Compress whole pages; leave streams alone (Django's own cuts async ones short)."""
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        if response.streaming:
+            return response
+        return super().process_response(request, response)  # type: ignore[arg-type]
+
+
+class ProblemPages:
+    """Show an SDK error as a problem page or fragment with its remedy."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(
+        self, request: HttpRequest, exception: Exception
+    ) -> HttpResponseBase | None:
+        if isinstance(exception, zgcompute.errors.Error):
+            return problems.problem(request, str(exception), exception.advice, status=502)
+        return None

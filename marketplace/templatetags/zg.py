@@ -1,0 +1,75 @@
+"""How templates print what the chain deals in; available in every template without a load."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from zgcompute import amounts
+
+register = template.Library()
+
+
+@register.filter
+def zg(neuron: int | None) -> SafeString | str:
+    """Neuron as 0G with at most 6 decimals, rounded down; the exact value is in its title."""
+    return _amount(neuron, round_up=False)
+
+
+@register.filter
+def zg_cost(neuron: int | None) -> SafeString | str:
+    """As `zg`, rounded up: for what somebody pays."""
+    return _amount(neuron, round_up=True)
+
+
+@register.filter
+def zg_exact(neuron: int | None) -> str:
+    """Neuron as 0G with every digit."""
+    return "" if neuron is None else amounts.exact(neuron)
+
+
+@register.filter
+def short_hash(text: str) -> str:
+    """The ends of an address or hash: 0x1234…abcd."""
+    return f"{text[:6]}…{text[-4:]}" if len(text) > 14 else text
+
+
+@register.filter
+def plain(text: str, limit: int = 200) -> str:
+    """Hostile text made harmless to read: no control or direction-changing characters, cut."""
+    kept = "".join(c for c in text if c.isprintable() and c not in _DIRECTION_MARKS)
+    return kept if len(kept) <= limit else kept[: limit - 1] + "…"
+
+
+@register.simple_tag
+def dom_id(thing: Any, part: str = "") -> str:
+    """The one rule for element ids: model name, key, and a part where an element has several."""
+    name = f"{thing._meta.model_name}-{thing.pk}"
+    return f"{name}-{part}" if part else name
+
+
+@register.filter
+def ago(when: datetime | None) -> str:
+    """How long ago, in one unit: 12 s ago, 3 min ago, 2 h ago, 5 days ago."""
+    if when is None:
+        return "never"
+    seconds = max(0, int((timezone.now() - when).total_seconds()))
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit} ago"
+    return f"{seconds} s ago"
+
+
+_DIRECTION_MARKS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def _amount(neuron: int | None, *, round_up: bool) -> SafeString | str:
+    if neuron is None:
+        return "–"
+    shown, exact = amounts.short(neuron, round_up=round_up), amounts.exact(neuron)
+    return format_html('<data class="amount" value="{}" title="{} 0G">{}</data>', neuron, exact, shown)

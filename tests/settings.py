@@ -1,0 +1,13 @@
+"""The site's settings for tests: its own folder, plain static files, nothing asked of the network."""
+
+import os
+import tempfile
+
+_folder = tempfile.mkdtemp(prefix="zg-tests-")
+os.environ.update(VAR_DIR=_folder, DEBUG="1", NETWORKS="devnet,testnet", LOG_LEVEL="WARNING")
+
+from config.settings import *  # noqa: E402, F403
+
+CELERY_TASK_ALWAYS_EAGER = False
+CELERY_BROKER_URL = "memory://"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
