@@ -1,0 +1,5 @@
+"""Wiring: settings, urls, process entry points. Imported by no app."""
+
+from config.celery import app as celery_app
+
+__all__ = ["celery_app"]

@@ -12,7 +12,8 @@ _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
 
 def env_text(name: str, default: str = "") -> str:
-    return os.environ.get(name, default).strip()
+    """Return the variable, or `default` where it is missing or blank."""
+    return os.environ.get(name, "").strip() or default
 
 
 def env_bool(name: str, default: bool) -> bool:

@@ -1,0 +1,177 @@
+"""Start everything on one machine: devnet, database, worker, site. Ctrl-C stops it all."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import types
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+STOP_SECONDS = 8
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the flags, start the parts in order, and stay until one ends or somebody stops us."""
+    options = _options(arguments)
+    environment = _environment(options)
+    _refuse_taken_port(options.port)
+    parts = Parts(environment)
+    signal.signal(signal.SIGTERM, _raise_interrupt)
+    try:
+        _start(parts, options)
+        return parts.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        parts.stop()
+
+
+class Parts:
+    """The processes that make up the running product; when one ends, all do."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = environment
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def once(self, *command: str) -> None:
+        """Run a step to its end; a failure stops the start with its output shown."""
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, *command],
+            cwd=ROOT,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        if done.returncode:
+            sys.stderr.buffer.write(done.stdout)
+            raise SystemExit(f"{' '.join(command[:3])} failed; see above.")
+
+    def start(self, name: str, *command: str) -> None:
+        self._running[name] = subprocess.Popen(  # noqa: S603
+            [sys.executable, *command], cwd=ROOT, env=self._environment, start_new_session=True
+        )
+
+    def wait(self) -> int:
+        while True:
+            for name, process in self._running.items():
+                if (code := process.poll()) is not None:
+                    print(f"The {name} stopped with code {code}; stopping the rest.")
+                    return code or 1
+            time.sleep(0.3)
+
+    def wait_for(self, name: str, port: int, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not _answers(port):
+            if self._running[name].poll() is not None:
+                raise SystemExit(f"The {name} did not start; see above.")
+            if time.monotonic() > deadline:
+                raise SystemExit(f"The {name} did not answer on port {port} in {seconds:.0f} s.")
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        for process in reversed(self._running.values()):
+            _signal_group(process, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        for process in reversed(self._running.values()):
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                _signal_group(process, signal.SIGKILL)
+                process.wait()
+
+
+def _start(parts: Parts, options: argparse.Namespace) -> None:
+    if options.fresh:
+        _say("Forgetting the devnet's chain and the site's database")
+        _forget()
+    if "devnet" in options.networks.split(",") and not options.no_devnet:
+        _say("Starting the devnet: an EVM node, the contracts and test providers")
+        parts.start("devnet", "-m", "devnet", *(["--fresh"] if options.fresh else []))
+        parts.wait_for("devnet", 8600, 120)
+    _say("Preparing the database and the static files")
+    parts.once("manage.py", "migrate", "--verbosity", "0")
+    parts.once("manage.py", "collectstatic", "--noinput", "--verbosity", "0")
+    _say("Starting the worker and the site")
+    parts.start(
+        "worker",
+        *("-m", "celery", "-A", "config", "worker", "--beat", "--pool", "threads"),
+        *("--concurrency", "4", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"),
+        *("--schedule", str(_var_dir() / "timetable")),
+    )
+    parts.start(
+        "site",
+        *("-m", "uvicorn", "config.asgi:application", "--host", options.host),
+        *("--port", str(options.port), "--log-level", "warning", "--no-server-header"),
+        *("--timeout-graceful-shutdown", "5"),
+    )
+    parts.wait_for("site", options.port, 60)
+    print(f"\n  0G Compute is at http://localhost:{options.port}   (Ctrl-C stops everything)\n")
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bin/run", description=__doc__)
+    parser.add_argument(
+        "--networks",
+        default=os.environ.get("NETWORKS", "devnet"),
+        help="networks to serve, the default one first (devnet, testnet, mainnet, or your own)",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=3090)
+    parser.add_argument("--fresh", action="store_true", help="forget the devnet and the database")
+    parser.add_argument("--no-devnet", action="store_true", help="use a devnet already running")
+    return parser.parse_args(arguments)
+
+
+def _environment(options: argparse.Namespace) -> dict[str, str]:
+    return os.environ | {
+        "NETWORKS": options.networks,
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _refuse_taken_port(port: int) -> None:
+    if _answers(port):
+        raise SystemExit(f"Port {port} is taken. Stop what listens there, or choose: --port 3091")
+
+
+def _forget() -> None:
+    """Remove the database together with the chain that it mirrors: neither fits a new other."""
+    for path in _var_dir().glob("site.sqlite3*"):
+        path.unlink()
+
+
+def _var_dir() -> Path:
+    return Path(os.environ.get("VAR_DIR", ROOT / "var"))
+
+
+def _answers(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=0.3):
+        return True
+    return False
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def _raise_interrupt(number: int, frame: types.FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _say(text: str) -> None:
+    print(f"· {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""Rules for every test: no sockets unless a marker allows them, and the shared devnet."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+pytest_plugins = ["tests.devnet_fixture"]
+
+_REAL_PARTS = ("chain", "browser", "services")
+
+
+@pytest.fixture(autouse=True)
+def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse connections to anything, except in tests marked as using real local parts."""
+    if any(request.node.get_closest_marker(name) for name in _REAL_PARTS):
+        return
+    real_connect = socket.socket.connect
+
+    def connect(self: socket.socket, address: object) -> None:
+        if self.family == socket.AF_UNIX or _is_allowed(request, address):
+            return real_connect(self, address)  # type: ignore[arg-type]
+        raise AssertionError(f"A unit test opened a connection to {address}.")
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+
+
+def _is_allowed(request: pytest.FixtureRequest, address: object) -> bool:
+    """Tests that start their own little server on a loopback port say so with `local_server`."""
+    host = address[0] if isinstance(address, tuple) else ""
+    return "local_server" in request.fixturenames and host in ("127.0.0.1", "::1")
+
+
+@pytest.fixture
+def local_server() -> None:
+    """Named by tests (or fixtures) that talk to a server of their own on the loopback."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the quick tests first and the browser stories last."""
+    items.sort(key=lambda item: sum(bool(item.get_closest_marker(m)) for m in ("chain", "browser")))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None] | None:
+    """Say how many browser stories ran, so that none can go missing unnoticed."""
+    passed = terminalreporter.stats.get("passed", [])
+    stories = sum("tests/browser/" in report.nodeid for report in passed)
+    terminalreporter.write_line(f"browser stories passed: {stories}")
+    return None
+
+
+def require_service(name: str, is_there: bool) -> None:
+    """Skip a test whose PostgreSQL or Redis is absent, unless REQUIRE_SERVICES=1 demands it."""
+    if is_there:
+        return
+    if os.environ.get("REQUIRE_SERVICES") == "1":
+        pytest.fail(f"{name} is required (REQUIRE_SERVICES=1) and does not answer.")
+    pytest.skip(f"{name} does not answer on this machine")
