@@ -36,7 +36,7 @@ def parse(text: str) -> int:
 
 
 def exact(neuron: int) -> str:
-    """Return `neuron` as a 0G amount with every significant digit, such as "0.000000000000000001"."""
+    """Return `neuron` as a 0G amount with all its digits, such as "0.000000000000000001"."""
     sign = "-" if neuron < 0 else ""
     whole, rest = divmod(abs(neuron), NEURON_PER_0G)
     fraction = f"{rest:018d}".rstrip("0")

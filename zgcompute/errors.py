@@ -1,7 +1,7 @@
 """Every error this SDK raises, in one tree.
 
     Error
-    ├─ ConfigurationError · AmountError · InvalidAddress · UnknownNetwork
+    ├─ ConfigurationError · AmountError · InvalidAddress · InvalidToken · UnknownNetwork
     ├─ ChainError
     │  ├─ RpcUnreachable (Transient) · RpcRefused · WrongNetwork
     │  └─ TransactionReverted
@@ -52,6 +52,12 @@ class InvalidAddress(Error, ValueError):
     """The text is not an EVM address (or its checksum is wrong)."""
 
     default_advice = "Copy the whole address again: 0x and 40 hexadecimal digits."
+
+
+class InvalidToken(Error, ValueError):
+    """A session token or API key, or its id, is malformed or outside the protocol's rules."""
+
+    default_advice = "Make a new session or API key."
 
 
 class UnknownNetwork(Error, LookupError):
@@ -119,7 +125,7 @@ class ServiceMissing(LedgerError):
 
 
 class InsufficientBalance(LedgerError):
-    """The ledger's available balance is too small for the move."""
+    """The ledger's available balance, or the wallet's, is too small for the move."""
 
     default_advice = "Deposit more, or choose a smaller amount."
 

@@ -42,7 +42,7 @@ class Service:
 
     @property
     def expected_signer(self) -> Address:
-        """The address that must have signed an answer (PROTOCOL: which address must have signed)."""
+        """The address that must have signed an answer: the separate signer, else the TEE's."""
         return Address(self.info.separate_signer or self.tee_signer)
 
     @property
@@ -105,12 +105,13 @@ class SubAccount:
 
 @dataclass(frozen=True, slots=True)
 class WalletState:
-    """Everything the chain knows about one user, read at one block height."""
+    """Everything the chain knows about one user, read at the height `block_number`."""
 
     user: Address
     balance: int
     ledger: Ledger | None
     sub_accounts: tuple[SubAccount, ...]
+    block_number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
