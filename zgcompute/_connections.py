@@ -1,0 +1,155 @@
+"""How connections are opened: to checked addresses only, and never past a call's deadline."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from zgcompute._destinations import AddressPolicy
+
+if TYPE_CHECKING:
+    import aiohttp
+    import httpcore
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+_Client = TypeVar("_Client", bound=_Closable)
+
+
+class PerProcess(Generic[_Client]):
+    """One client per process: a forked child must not use its parent's connections.
+
+    Without a lock on purpose: a lock that is held during a fork stays locked in the child.
+    """
+
+    def __init__(self, make: Callable[[], _Client]) -> None:
+        self._make = make
+        self._by_process: dict[int, _Client] = {}
+
+    def get(self) -> _Client:
+        client = self._by_process.get(os.getpid())
+        return client or self._by_process.setdefault(os.getpid(), self._make())
+
+    def close(self) -> None:
+        client = self._by_process.pop(os.getpid(), None)
+        if client is not None:
+            client.close()
+
+
+@lru_cache(maxsize=1)
+def trusted_tls() -> ssl.SSLContext:
+    """The TLS settings of every connection: certificates checked against the public roots."""
+    import certifi
+
+    return ssl.create_default_context(cafile=certifi.where())
+
+
+_deadline: ContextVar[float] = ContextVar("_deadline")
+
+
+@contextmanager
+def deadline_in(seconds: float) -> Iterator[None]:
+    """Bound every socket operation of this thread's call by one deadline, `seconds` from now."""
+    token = _deadline.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+def _remaining(timeout: float | None) -> float:
+    """Seconds that one socket operation may take; raises httpcore.ReadTimeout at the deadline."""
+    import httpcore
+
+    left = _deadline.get() - time.monotonic()
+    if left <= 0:
+        raise httpcore.ReadTimeout("deadline")
+    return left if timeout is None else min(timeout, left)
+
+
+def checked_backend(policy: AddressPolicy) -> httpcore.NetworkBackend:
+    """An httpcore backend that connects only to what `policy` has checked."""
+    import httpcore
+
+    class TimedStream(httpcore.NetworkStream):
+        """A stream whose every operation also ends at the deadline of the whole call."""
+
+        def __init__(self, stream: httpcore.NetworkStream) -> None:
+            self._stream = stream
+            self.close = stream.close  # type: ignore[method-assign]
+            self.get_extra_info = stream.get_extra_info  # type: ignore[method-assign]
+
+        def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+            return self._stream.read(max_bytes, _remaining(timeout))
+
+        def write(self, buffer: bytes, timeout: float | None = None) -> None:
+            self._stream.write(buffer, _remaining(timeout))
+
+        def start_tls(
+            self,
+            ssl_context: ssl.SSLContext,
+            server_hostname: str | None = None,
+            timeout: float | None = None,
+        ) -> httpcore.NetworkStream:
+            stream = self._stream.start_tls(ssl_context, server_hostname, _remaining(timeout))
+            return TimedStream(stream)
+
+    class CheckedBackend(httpcore.SyncBackend):
+        """Connects only to addresses that the policy has checked; TLS still names the host."""
+
+        def connect_tcp(
+            self, host: str, port: int, timeout: float | None = None, *args: Any, **options: Any
+        ) -> httpcore.NetworkStream:
+            addresses = policy.addresses(host, port)
+            for address in addresses[:-1]:
+                try:
+                    return self._connect(address, port, timeout)
+                except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                    continue
+            return self._connect(addresses[-1], port, timeout)
+
+        def _connect(self, address: str, port: int, timeout: float | None) -> TimedStream:
+            return TimedStream(super().connect_tcp(address, port, _remaining(timeout)))
+
+    return CheckedBackend()
+
+
+def checked_connector(policy: AddressPolicy, tls: ssl.SSLContext) -> aiohttp.TCPConnector:
+    """An aiohttp connector whose resolver is the policy; must be made inside the event loop."""
+    import asyncio
+
+    import aiohttp
+    from aiohttp.abc import AbstractResolver, ResolveResult
+
+    class CheckedResolver(AbstractResolver):
+        async def resolve(
+            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+        ) -> list[ResolveResult]:
+            loop = asyncio.get_running_loop()
+            addresses = await loop.run_in_executor(None, policy.addresses, host, port)
+            return [_resolved(host, address, port) for address in addresses]
+
+        async def close(self) -> None:
+            """Nothing is held."""
+
+    def _resolved(host: str, address: str, port: int) -> ResolveResult:
+        return ResolveResult(
+            hostname=host,
+            host=address,
+            port=port,
+            family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+            proto=0,
+            flags=socket.AI_NUMERICHOST,
+        )
+
+    return aiohttp.TCPConnector(resolver=CheckedResolver(), ssl=tls, limit=0, ttl_dns_cache=30)

@@ -1,0 +1,335 @@
+"""The one door to HTTP: where to, for how long, how much. The only importer of httpx.
+
+Providers' URLs come from the chain, so every connection passes the address policy and goes to an
+address that was checked. Redirects, cookies, proxies of the environment and compressed replies
+are refused; time and size are limited for each kind of call. httpx and aiohttp are imported on
+first use, they are slow to import.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from zgcompute._connections import (
+    PerProcess,
+    checked_backend,
+    checked_connector,
+    deadline_in,
+    trusted_tls,
+)
+from zgcompute._destinations import AddressPolicy
+from zgcompute.errors import (
+    DestinationRefused,
+    MalformedReply,
+    ProviderError,
+    ProviderTimeout,
+    ProviderUnreachable,
+    ReplyTooLarge,
+    RpcUnreachable,
+)
+
+if TYPE_CHECKING:
+    import httpx
+
+MEGABYTE = 1 << 20
+USER_AGENT = "zgcompute/0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds and bytes for one kind of call; `idle` bounds each wait, `total` all of them."""
+
+    connect: float
+    idle: float
+    total: float
+    max_bytes: int
+
+
+METADATA = Limits(connect=5, idle=10, total=15, max_bytes=5 * MEGABYTE)
+SIGNATURE = Limits(connect=5, idle=10, total=10, max_bytes=MEGABYTE // 16)
+REPORT = Limits(connect=5, idle=30, total=60, max_bytes=8 * MEGABYTE)
+CHAT = Limits(connect=5, idle=120, total=900, max_bytes=8 * MEGABYTE)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReply:
+    """A whole reply; header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpDoor:
+    """Blocking calls to providers over kept connections; safe with threads and after a fork."""
+
+    def __init__(self, policy: AddressPolicy, *, tls: ssl.SSLContext | None = None) -> None:
+        self.policy = policy
+        self._clients = PerProcess(lambda: _sync_client(policy, tls or trusted_tls()))
+
+    def get(self, url: str, limits: Limits, headers: Mapping[str, str] | None = None) -> HttpReply:
+        """GET `url`; raises ProviderError subclasses, never for a status other than 3xx."""
+        return self._send("GET", url, limits, headers or {}, b"")
+
+    def post(
+        self, url: str, limits: Limits, headers: Mapping[str, str], content: bytes
+    ) -> HttpReply:
+        """POST `content` to `url`; raises like `get`. Never repeated: it may be billed."""
+        return self._send("POST", url, limits, headers, content)
+
+    def close(self) -> None:
+        self._clients.close()
+
+    def _send(
+        self, method: str, url: str, limits: Limits, headers: Mapping[str, str], content: bytes
+    ) -> HttpReply:
+        self.policy.check_url(url)
+        reply = _exchange(self._clients.get(), method, url, limits, headers, content)
+        _refuse_odd_reply(reply.status, reply.headers)
+        return reply
+
+
+def post_json(
+    url: str, payload: object, *, timeout: float = 10.0, max_bytes: int = 32 * MEGABYTE
+) -> object:
+    """POST `payload` as JSON to an RPC URL that the operator chose, and return the JSON reply.
+
+    `timeout` is seconds for the whole call. Connections are kept per process; threads and forks
+    are fine. Raises RpcUnreachable when there is no usable reply: no connection, too slow, status
+    429 or 5xx, not JSON, or more than `max_bytes`. The URL is never part of a message: it may
+    hold a key.
+    """
+    limits = Limits(connect=min(5.0, timeout), idle=timeout, total=timeout, max_bytes=max_bytes)
+    content = json.dumps(payload, separators=(",", ":")).encode()
+    headers = {"content-type": "application/json"}
+    try:
+        reply = _exchange(_rpc_clients.get(), "POST", url, limits, headers, content)
+    except ProviderError as error:
+        raise RpcUnreachable(str(error)) from error
+    return _rpc_answer(reply, _host(url))
+
+
+def _rpc_answer(reply: HttpReply, host: str) -> object:
+    if (
+        reply.status == 429
+        or reply.status >= 500
+        or reply.status < 200
+        or 300 <= reply.status < 400
+    ):
+        raise RpcUnreachable(f"The RPC node {host} answered with HTTP status {reply.status}.")
+    try:
+        answer: object = json.loads(reply.body)
+    except (ValueError, RecursionError) as error:
+        raise RpcUnreachable(f"The RPC node {host} did not answer with JSON.") from error
+    return answer
+
+
+_rpc_clients = PerProcess(lambda: _sync_client(AddressPolicy(allow_private=True), trusted_tls()))
+
+
+def _sync_client(policy: AddressPolicy, tls: ssl.SSLContext) -> httpx.Client:
+    import httpcore
+    import httpx
+
+    transport = httpx.HTTPTransport(verify=tls, trust_env=False)
+    # httpx has no argument for a network backend; its transport is a thin wrapper of this pool.
+    transport._pool = httpcore.ConnectionPool(
+        ssl_context=tls,
+        max_connections=100,
+        max_keepalive_connections=20,
+        keepalive_expiry=15,
+        network_backend=checked_backend(policy),
+    )
+    return httpx.Client(transport=transport, trust_env=False, cookies=_no_cookies())
+
+
+def _no_cookies() -> Any:
+    from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+
+
+def _exchange(
+    client: httpx.Client,
+    method: str,
+    url: str,
+    limits: Limits,
+    headers: Mapping[str, str],
+    content: bytes,
+) -> HttpReply:
+    import httpx
+
+    host = _host(url)
+    timeout = httpx.Timeout(limits.idle, connect=limits.connect)
+    with _errors(host), deadline_in(limits.total):
+        request = client.build_request(
+            method, url, headers=_all_headers(headers), content=content, timeout=timeout
+        )
+        response = client.send(request, stream=True)
+        try:
+            chunks = _limited(response.iter_raw(), host, limits)
+            return HttpReply(response.status_code, _lowered(response.headers), b"".join(chunks))
+        finally:
+            response.close()
+
+
+def _limited(chunks: Iterator[bytes], host: str, limits: Limits) -> Iterator[bytes]:
+    received = 0
+    for chunk in chunks:
+        received += len(chunk)
+        if received > limits.max_bytes:
+            raise ReplyTooLarge(f"{host} sent more than {limits.max_bytes} bytes.")
+        yield chunk
+
+
+def _all_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    return {"user-agent": USER_AGENT, "accept-encoding": "identity", **headers}
+
+
+def _lowered(headers: httpx.Headers) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _host(url: str) -> str:
+    from urllib.parse import urlsplit
+
+    try:
+        return urlsplit(url).hostname or "the given URL"
+    except ValueError:
+        return "the given URL"
+
+
+def _refuse_odd_reply(status: int, headers: Mapping[str, str]) -> None:
+    if 300 <= status < 400:
+        raise DestinationRefused("The provider redirects to another address; that is not followed.")
+    if headers.get("content-encoding", "identity").lower() not in ("", "identity"):
+        raise MalformedReply("The provider compressed its reply although it was asked not to.")
+
+
+@contextmanager
+def _errors(host: str) -> Iterator[None]:
+    """Let no exception of an HTTP library out."""
+    import httpx
+
+    try:
+        yield
+    except httpx.TimeoutException as error:
+        raise ProviderTimeout(f"{host} did not answer in time.") from error
+    except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, UnicodeError) as error:
+        raise _unreachable(host, error) from error
+
+
+def _unreachable(host: str, error: BaseException) -> ProviderUnreachable:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return ProviderUnreachable(f"The certificate of {host} is not valid.")
+        cause = cause.__cause__ or cause.__context__
+    return ProviderUnreachable(f"{host} cannot be reached, or it broke the connection.")
+
+
+class AsyncDoor:
+    """Streams from providers in one event loop; make one per loop and share it.
+
+    One aiohttp session serves all streams, it holds up far better than httpx's own pool.
+    """
+
+    def __init__(self, policy: AddressPolicy, *, tls: ssl.SSLContext | None = None) -> None:
+        self.policy = policy
+        self._tls = tls
+        self._client: httpx.AsyncClient | None = None
+
+    @asynccontextmanager
+    async def post(
+        self, url: str, limits: Limits, headers: Mapping[str, str], content: bytes
+    ) -> AsyncIterator[AsyncReply]:
+        """POST `content` and give the reply once its headers are here; raises ProviderError."""
+        import httpx
+
+        self.policy.check_url(url)
+        host, deadline = _host(url), asyncio.get_running_loop().time() + limits.total
+        client = self._ready_client()
+        request = client.build_request(
+            method="POST", url=url, headers=_all_headers(headers), content=content, timeout=None
+        )
+        async with _async_errors(host, min(limits.idle, limits.total)):
+            response = await client.send(request, stream=True)
+        try:
+            reply = AsyncReply(response, host, limits, deadline)
+            _refuse_odd_reply(reply.status, reply.headers)
+            yield reply
+        finally:
+            with suppress(httpx.HTTPError):
+                await response.aclose()
+
+    async def aclose(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    def _ready_client(self) -> httpx.AsyncClient:
+        if self._client is None:
+            self._client = _async_client(self.policy, self._tls or trusted_tls())
+        return self._client
+
+
+class AsyncReply:
+    """A reply whose body arrives bit by bit; header names are lower-case."""
+
+    def __init__(
+        self, response: httpx.Response, host: str, limits: Limits, deadline: float
+    ) -> None:
+        self.status = response.status_code
+        self.headers = _lowered(response.headers)
+        self._chunks = response.aiter_raw()
+        self._host, self._limits, self._deadline = host, limits, deadline
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body's bytes exactly as received, as they arrive; raises ProviderError."""
+        received = 0
+        while chunk := await self._next_chunk():
+            received += len(chunk)
+            if received > self._limits.max_bytes:
+                raise ReplyTooLarge(f"{self._host} sent more than {self._limits.max_bytes} bytes.")
+            yield chunk
+
+    async def _next_chunk(self) -> bytes:
+        left = self._deadline - asyncio.get_running_loop().time()
+        async with _async_errors(self._host, min(self._limits.idle, left)):
+            return await anext(self._chunks, b"")
+
+
+@asynccontextmanager
+async def _async_errors(host: str, seconds: float) -> AsyncIterator[None]:
+    import aiohttp
+    import httpx
+
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise ProviderTimeout(f"{host} did not answer in time.") from error
+    except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError) as error:
+        if isinstance(error.__cause__, TimeoutError):
+            raise ProviderTimeout(f"{host} did not answer in time.") from error
+        raise _unreachable(host, error) from error
+
+
+def _async_client(policy: AddressPolicy, tls: ssl.SSLContext) -> httpx.AsyncClient:
+    import aiohttp
+    import httpx
+    from httpx_aiohttp import AiohttpTransport
+
+    def session() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=checked_connector(policy, tls), cookie_jar=aiohttp.DummyCookieJar()
+        )
+
+    transport = AiohttpTransport(verify=tls, trust_env=False, client=session)
+    return httpx.AsyncClient(transport=transport, trust_env=False, cookies=_no_cookies())
