@@ -6,7 +6,7 @@ RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --requirement r
 FROM python:3.12-slim
 RUN useradd --create-home site
 WORKDIR /site
-ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 STATIC_ROOT=/site/collected
 COPY --from=packages /venv /venv
 COPY . .
 RUN VAR_DIR=/tmp/build python manage.py collectstatic --noinput && rm -rf /tmp/build

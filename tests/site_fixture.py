@@ -1,0 +1,91 @@
+"""The whole product as its users meet it: workers and site as processes, over a devnet."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from devnet.testing import Devnet
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 90
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running site; `log` is what its processes printed."""
+
+    url: str
+    network: str
+    folder: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "site.log").read_text("utf-8", "replace")
+
+
+@contextmanager
+def running_site(devnet: Devnet, folder: Path, **environment: str) -> Iterator[Site]:
+    """Start the site on a free port over `devnet`; everything it writes stays in `folder`."""
+    port = free_port()
+    command = [sys.executable, "-m", "config.start", "--no-devnet", "--port", str(port)]
+    with (folder / "site.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=_environment(devnet, folder) | environment, stdout=log, stderr=log
+        )
+    site = Site(f"http://localhost:{port}", "devnet", folder, process)
+    try:
+        _wait_until_it_answers(site)
+        yield site
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def site(devnet: Devnet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with running_site(devnet, tmp_path_factory.mktemp("site")) as running:
+        yield running
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _environment(devnet: Devnet, folder: Path) -> dict[str, str]:
+    networks = folder / "networks.toml"
+    networks.write_text(f'[devnet]\nrpc_urls = ["{devnet.rpc_url}"]\n')
+    kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
+    return kept | {
+        "VAR_DIR": str(folder),
+        "NETWORKS": "devnet",
+        "ZG_NETWORKS_FILE": str(networks),
+        "CHAIN_POLL_SECONDS": "1",
+        "CONFIRMATIONS": "1",
+    }
+
+
+def _wait_until_it_answers(site: Site) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if site.process.poll() is not None:
+            raise AssertionError(f"The site ended while starting:\n{site.log}")
+        try:
+            with urllib.request.urlopen(f"{site.url}/devnet/", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(f"The site did not answer in {START_SECONDS} s:\n{site.log}")
