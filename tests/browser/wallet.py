@@ -1,0 +1,132 @@
+"""A browser wallet that signs with a test key: announced like any EIP-6963 wallet."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from dataclasses import dataclass, field
+from typing import Any
+
+from eth_account import Account
+from eth_account.messages import encode_defunct
+from playwright.sync_api import Page
+
+PROMPTS = ("eth_requestAccounts", "personal_sign", "eth_sendTransaction")
+REJECTED, UNKNOWN_CHAIN = 4001, 4902
+
+_INJECTED = """
+(() => {
+  const listeners = {};
+  const provider = {
+    isTestWallet: true,
+    async request({ method, params }) {
+      const answer = await window.testWalletRequest(method, params || []);
+      if (answer.event) for (const f of listeners[answer.event[0]] || []) f(answer.event[1]);
+      if (answer.error) throw Object.assign(new Error(answer.error.message), answer.error);
+      return answer.result;
+    },
+    on(name, f) { (listeners[name] ||= []).push(f); return this; },
+    removeListener(name, f) { listeners[name] = (listeners[name] || []).filter((g) => g !== f); },
+  };
+  window.testWalletEmit = (name, value) => { for (const f of listeners[name] || []) f(value); };
+  const info = Object.freeze({
+    uuid: "350670db-19fa-4704-a166-e52e178b59d2", name: "Test Wallet",
+    rdns: "test.wallet", icon: "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'/>",
+  });
+  const announce = () => window.dispatchEvent(
+    new CustomEvent("eip6963:announceProvider", { detail: Object.freeze({ info, provider }) }));
+  window.addEventListener("eip6963:requestProvider", announce);
+  announce();
+})();
+"""
+
+
+@dataclass
+class TestWallet:
+    """One key in one page. `prompts` lists what a person would have been asked, in order."""
+
+    __test__ = False
+
+    rpc_url: str
+    private_key: str
+    chain_id: int = 31337
+    known_chains: set[int] = field(default_factory=lambda: {1, 31337})
+    rejects: set[str] = field(default_factory=set)
+    prompts: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        return str(Account.from_key(self.private_key).address)
+
+    def inject(self, page: Page) -> None:
+        page.expose_function("testWalletRequest", self._answer)
+        page.add_init_script(_INJECTED)
+
+    def switch_account(self, page: Page, private_key: str) -> None:
+        """What happens when the person picks another account in the wallet."""
+        self.private_key = private_key
+        page.evaluate("address => window.testWalletEmit('accountsChanged', [address])", self.address)
+
+    def _answer(self, method: str, params: list[Any]) -> dict[str, Any]:
+        if method in PROMPTS:
+            self.prompts.append(method)
+        if method in self.rejects:
+            return {"error": {"code": REJECTED, "message": "User rejected the request."}}
+        handler = getattr(self, f"_{method}", None)
+        return handler(*params) if handler else self._forward(method, params)
+
+    def _eth_requestAccounts(self) -> dict[str, Any]:
+        return {"result": [self.address]}
+
+    def _eth_accounts(self) -> dict[str, Any]:
+        return {"result": [self.address] if "eth_requestAccounts" in self.prompts else []}
+
+    def _eth_chainId(self) -> dict[str, Any]:
+        return {"result": hex(self.chain_id)}
+
+    def _wallet_switchEthereumChain(self, wanted: dict[str, str]) -> dict[str, Any]:
+        chain_id = int(wanted["chainId"], 16)
+        if chain_id not in self.known_chains:
+            return {"error": {"code": UNKNOWN_CHAIN, "message": "Unrecognized chain ID."}}
+        self.chain_id = chain_id
+        return {"result": None, "event": ["chainChanged", hex(chain_id)]}
+
+    def _wallet_addEthereumChain(self, chain: dict[str, Any]) -> dict[str, Any]:
+        self.known_chains.add(int(chain["chainId"], 16))
+        return self._wallet_switchEthereumChain(chain)
+
+    def _personal_sign(self, message: str, address: str) -> dict[str, Any]:
+        assert address.lower() == self.address.lower(), "asked to sign as somebody else"
+        self.messages.append(message)
+        signable = encode_defunct(hexstr=message)
+        return {"result": "0x" + Account.sign_message(signable, self.private_key).signature.hex()}
+
+    def _eth_sendTransaction(self, call: dict[str, str]) -> dict[str, Any]:
+        assert self.chain_id == 31337, "asked to send on the wrong network"
+        sender = {"from": self.address}
+        transaction = {
+            "to": call["to"],
+            "data": call.get("data", "0x"),
+            "value": int(call.get("value", "0x0"), 16),
+            "chainId": self.chain_id,
+            "nonce": int(self._rpc("eth_getTransactionCount", [self.address, "pending"]), 16),
+            "gas": int(self._rpc("eth_estimateGas", [call | sender]), 16) * 3 // 2,
+            "gasPrice": int(self._rpc("eth_gasPrice", []), 16),
+        }
+        raw = Account.sign_transaction(transaction, self.private_key).raw_transaction.hex()
+        return {"result": self._rpc("eth_sendRawTransaction", ["0x" + raw.removeprefix("0x")])}
+
+    def _forward(self, method: str, params: list[Any]) -> dict[str, Any]:
+        return {"result": self._rpc(method, params)}
+
+    def _rpc(self, method: str, params: list[Any]) -> Any:
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        request = urllib.request.Request(
+            self.rpc_url, json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=20) as reply:
+            answer = json.load(reply)
+        if "error" in answer:
+            raise RuntimeError(f"{method}: {answer['error']}")
+        return answer["result"]
