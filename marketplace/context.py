@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import ResolverMatch, reverse
+from django.utils.functional import SimpleLazyObject
 
 from marketplace.models import NetworkState
 from marketplace.network import served
+from zgcompute.networks import Network
+
+_FRONT_PAGES = {
+    "marketplace": "marketplace:catalog",
+    "accounts": "accounts:account",
+    "chat": "chat:home",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An entry of the network switch: the same section on a network."""
+
+    network: Network
+    url: str
+    is_current: bool
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
@@ -21,5 +40,15 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "site_name": settings.SITE_NAME,
         "network": network,
         "networks": list(networks.values()),
-        "network_state": lambda: NetworkState.of(network.slug),
+        "network_switch": [
+            Place(other, _same_section(match, other.slug), other == network)
+            for other in networks.values()
+        ],
+        "network_state": SimpleLazyObject(lambda: NetworkState.look(network.slug)),
     }
+
+
+def _same_section(match: ResolverMatch | None, slug: str) -> str:
+    """The section's front page on another network: what belongs to one network has no twin there."""
+    namespace = match.namespace if match is not None else ""
+    return reverse(_FRONT_PAGES.get(namespace, _FRONT_PAGES["marketplace"]), args=(slug,))

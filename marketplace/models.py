@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db import models
@@ -13,6 +14,8 @@ from zgcompute import types
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+OVERDUE = timedelta(seconds=90)
 
 
 class NetworkState(models.Model):
@@ -45,6 +48,16 @@ class NetworkState(models.Model):
     @classmethod
     def of(cls, network: str) -> NetworkState:
         return cls.objects.get_or_create(network=network)[0]
+
+    @classmethod
+    def look(cls, network: str) -> NetworkState:
+        """For pages: the state as it is, unsaved where no worker has written one yet."""
+        return cls.objects.filter(network=network).first() or cls(network=network)
+
+    @property
+    def is_overdue(self) -> bool:
+        """Nothing has been read for a while, though nothing failed: the workers are not running."""
+        return self.seen_at is not None and timezone.now() - self.seen_at > OVERDUE
 
     @property
     def is_reachable(self) -> bool:

@@ -3,4 +3,7 @@ from django.urls import path
 from marketplace import views
 
 app_name = "marketplace"
-urlpatterns = [path("", views.catalog, name="catalog")]
+urlpatterns = [
+    path("", views.catalog, name="catalog"),
+    path("health/", views.health, name="health"),
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django import template
@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from marketplace import monograms
 from zgcompute import amounts
 
 register = template.Library()
@@ -25,6 +26,18 @@ def zg(neuron: int | None) -> SafeString | str:
 def zg_cost(neuron: int | None) -> SafeString | str:
     """As `zg`, rounded up: for what somebody pays."""
     return _amount(neuron, round_up=True)
+
+
+@register.filter
+def zg_aligned(neuron: int | None) -> SafeString | str:
+    """As `zg_cost`, for a column: decimal points stand under each other (CSS does the rest)."""
+    if neuron is None:
+        return "–"
+    whole, _, fraction = amounts.short(neuron, round_up=True).partition(".")
+    shown = format_html(
+        '{}<span class="amount__fraction">{}</span>', whole, f".{fraction}" if fraction else ""
+    )
+    return _data(neuron, shown)
 
 
 @register.filter
@@ -46,11 +59,30 @@ def plain(text: str, limit: int = 200) -> str:
     return kept if len(kept) <= limit else kept[: limit - 1] + "…"
 
 
+@register.inclusion_tag("components/_monogram.html")
+def monogram(address: str, size: int = 32) -> dict[str, Any]:
+    """The picture of an address; decoration only, so screen readers skip it."""
+    return {"size": size, "hue": monograms.hue(address), "path": monograms.path(address)}
+
+
 @register.simple_tag
 def dom_id(thing: Any, part: str = "") -> str:
     """The one rule for element ids: model name, key, and a part where an element has several."""
     name = f"{thing._meta.model_name}-{thing.pk}"
     return f"{name}-{part}" if part else name
+
+
+@register.filter
+def clock(when: datetime | None) -> SafeString | str:
+    """The time of day in UTC, with the day where it isn't today; site.js shows the local time."""
+    if when is None:
+        return "never"
+    moment = when.astimezone(UTC)
+    same_day = moment.date() == timezone.now().astimezone(UTC).date()
+    text = f"{moment:%H:%M} UTC" if same_day else f"{moment.day} {moment:%b, %H:%M} UTC"
+    return format_html(
+        '<time datetime="{}" data-clock>{}</time>', moment.isoformat(timespec="seconds"), text
+    )
 
 
 @register.filter
@@ -71,5 +103,13 @@ _DIRECTION_MARKS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u
 def _amount(neuron: int | None, *, round_up: bool) -> SafeString | str:
     if neuron is None:
         return "–"
-    shown, exact = amounts.short(neuron, round_up=round_up), amounts.exact(neuron)
-    return format_html('<data class="amount" value="{}" title="{} 0G">{}</data>', neuron, exact, shown)
+    return _data(neuron, amounts.short(neuron, round_up=round_up))
+
+
+def _data(neuron: int, shown: str) -> SafeString:
+    return format_html(
+        '<data class="amount" value="{}" title="{} 0G">{}</data>',
+        neuron,
+        amounts.exact(neuron),
+        shown,
+    )

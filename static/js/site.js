@@ -1,4 +1,4 @@
-// What every page needs: theme, menus, copy buttons, and a word when the server cannot be reached.
+// What every page needs: theme, menus, copy buttons, local times, and a word when the site is away.
 import { toast } from "./toast.js";
 
 const root = document.documentElement;
@@ -10,7 +10,11 @@ function currentTheme() {
 
 function toggleTheme() {
   root.dataset.theme = currentTheme() === "dark" ? "light" : "dark";
-  localStorage.setItem("theme", root.dataset.theme);
+  try {
+    localStorage.setItem("theme", root.dataset.theme);
+  } catch {
+    toast("This browser keeps no storage: the theme lasts until the page is left.");
+  }
 }
 
 async function copy(button) {
@@ -23,22 +27,43 @@ async function copy(button) {
   }
 }
 
+// The server writes UTC; the reader's own clock is shown where there is one.
+function showLocalTimes(scope) {
+  for (const time of scope.querySelectorAll("time[data-clock]")) {
+    const when = new Date(time.dateTime);
+    const today = when.toDateString() === new Date().toDateString();
+    const day = today ? {} : { day: "numeric", month: "short" };
+    time.textContent = when.toLocaleString("en-GB", { hour: "2-digit", minute: "2-digit", ...day });
+    time.title = when.toString();
+  }
+}
+
+function closeMenus(event) {
+  for (const menu of document.querySelectorAll("[data-menu][open]"))
+    if (!menu.contains(event.target)) menu.open = false;
+}
+
 document.addEventListener("click", (event) => {
   const target = event.target.closest("[data-theme-toggle], [data-copy], [data-copy-from]");
   if (target?.matches("[data-theme-toggle]")) toggleTheme();
   else if (target) copy(target);
-  for (const menu of document.querySelectorAll("[data-menu][open]"))
-    if (!menu.contains(event.target)) menu.open = false;
+  closeMenus(event);
 });
+
+document.addEventListener("focusin", closeMenus);
 
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  for (const menu of document.querySelectorAll("[data-menu][open]")) {
-    menu.open = false;
-    menu.querySelector("summary").focus();
-  }
+  const menu = event.key === "Escape" && document.querySelector("[data-menu][open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
 });
 
-document.addEventListener("htmx:sendError", () =>
-  toast("The site cannot be reached. Nothing was sent; try again."),
-);
+document.addEventListener("htmx:afterSettle", (event) => showLocalTimes(event.target));
+
+document.addEventListener("htmx:sendError", (event) => {
+  if (event.target.closest("[data-background]")) return;
+  toast("The site cannot be reached. Nothing was sent; try again.");
+});
+
+showLocalTimes(document);
