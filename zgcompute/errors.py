@@ -1,7 +1,8 @@
 """Every error this SDK raises, in one tree.
 
     Error
-    ├─ ConfigurationError · AmountError · InvalidAddress · InvalidToken · UnknownNetwork
+    ├─ ConfigurationError · AmountError · InvalidAddress · InvalidToken · InvalidBody
+    │  UnknownNetwork
     ├─ ChainError
     │  ├─ RpcUnreachable (Transient) · RpcRefused · WrongNetwork
     │  └─ TransactionReverted
@@ -58,6 +59,12 @@ class InvalidToken(Error, ValueError):
     """A session token or API key, or its id, is malformed or outside the protocol's rules."""
 
     default_advice = "Make a new session or API key."
+
+
+class InvalidBody(Error, ValueError):
+    """A request holds something that JSON, or its provider, cannot take."""
+
+    default_advice = "Change the request."
 
 
 class UnknownNetwork(Error, LookupError):
