@@ -1,0 +1,111 @@
+"""What the SDK asks of a chain. `RpcChain` asks real nodes, `FakeChain` plays one in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from zgcompute.errors import TransactionReverted
+from zgcompute.networks import Network
+from zgcompute.signers import Signer
+from zgcompute.types import (
+    Address,
+    Block,
+    Constants,
+    Contracts,
+    Event,
+    Ledger,
+    Receipt,
+    Service,
+    SubAccount,
+    Transaction,
+    UnsignedCall,
+    WalletState,
+)
+
+
+@runtime_checkable
+class Chain(Protocol):
+    """One network's chain with its two compute contracts.
+
+    All amounts are neuron. Every method may raise RpcUnreachable (nobody answered), WrongNetwork
+    (the nodes serve another chain) and ChainError (the contracts are not where they should be);
+    what is missing on chain has an error of its own, named at the method.
+    """
+
+    @property
+    def network(self) -> Network:
+        """The network that this chain belongs to."""
+
+    def contracts(self) -> Contracts:
+        """Where the contracts are, and the serving contract's registered name; read once."""
+
+    def constants(self) -> Constants:
+        """The contracts' minimums, limits and lock time."""
+
+    def block(self, number: int | None = None) -> Block:
+        """A block's header; the latest for None. Raises ChainError if there is none."""
+
+    def block_number(self) -> int:
+        """The number of the latest block."""
+
+    def balance(self, address: str) -> int:
+        """The neuron that the wallet `address` holds itself."""
+
+    def services(self) -> tuple[Service, ...]:
+        """All registered services, also those not acknowledged (getAllServices)."""
+
+    def service(self, provider: str) -> Service:
+        """The service of `provider` (getService); raises ServiceMissing."""
+
+    def ledger(self, user: str) -> Ledger:
+        """The ledger of `user` (getLedger); raises LedgerMissing."""
+
+    def sub_account(self, user: str, provider: str) -> SubAccount:
+        """What `user` has locked with `provider` (getAccount); raises SubAccountMissing."""
+
+    def sub_accounts(self, user: str) -> tuple[SubAccount, ...]:
+        """All sub-accounts of `user` (getAccountsByUser), one call per 50."""
+
+    def wallets(self, users: Sequence[str]) -> dict[Address, WalletState]:
+        """Balance, ledger and sub-accounts of many users, all at one block height."""
+
+    def transaction(self, transaction_hash: str) -> Transaction | None:
+        """The transaction, waiting or mined; None where the chain does not know it."""
+
+    def transactions(self, hashes: Sequence[str]) -> dict[str, Transaction | None]:
+        """Many transactions at once, by hash as given."""
+
+    def receipt(self, transaction_hash: str) -> Receipt | None:
+        """How the transaction ended; None while it is not mined."""
+
+    def receipts(self, hashes: Sequence[str]) -> dict[str, Receipt | None]:
+        """Many receipts at once, by hash as given."""
+
+    def transaction_count(self, address: str) -> int:
+        """How many transactions of `address` are mined: its next nonce."""
+
+    def events(self, from_block: int, to_block: int) -> tuple[Event, ...]:
+        """All known events of both contracts in that range (inclusive), in log order."""
+
+    def simulate(self, call: UnsignedCall, sender: str) -> None:
+        """Try `call` without sending it; raises TransactionReverted with the decoded reason."""
+
+    def estimate_fee(self, call: UnsignedCall, sender: str) -> int:
+        """The network fee of `call` in neuron, with a margin; raises TransactionReverted."""
+
+    def revert_reason(self, transaction_hash: str) -> TransactionReverted | None:
+        """Why a mined transaction failed; None if it did not fail or is not mined."""
+
+    def is_valid_signature(self, address: str, digest: bytes, signature: bytes) -> bool:
+        """Ask the contract wallet at `address` (EIP-1271); False where there is none."""
+
+    def send(self, call: UnsignedCall, signer: Signer) -> str:
+        """Sign and send `call` with a local key; returns the transaction hash."""
+
+    def wait(self, transaction_hash: str, timeout: float = 120.0) -> Receipt:
+        """Wait until the transaction is mined.
+
+        Raises TransactionReverted with the reason if it failed, RpcUnreachable after `timeout`
+        seconds.
+        """
