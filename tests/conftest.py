@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest_plugins = ["tests.devnet_fixture"]
+pytest_plugins = ["tests.devnet_fixture", "tests.site_fixture"]
 
 _REAL_PARTS = ("chain", "browser", "services")
 

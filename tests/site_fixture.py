@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from devnet.testing import Devnet
+if TYPE_CHECKING:
+    from devnet.testing import Devnet
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 90
