@@ -1,0 +1,1 @@
+"""Test providers that behave like the real broker."""

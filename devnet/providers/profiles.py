@@ -1,0 +1,161 @@
+"""The cast of test providers: who serves what, at which price, signed by which key.
+
+The keys are made from public words: everybody can have them, nothing of value may hang on them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from devnet.providers.signatures import TeeKey
+
+MICRO = 10**12  # neuron in a millionth of a 0G
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One provider. `account` is its index among the anvil accounts; prices are neuron."""
+
+    name: str
+    port_offset: int
+    account: int
+    service_type: str
+    model: str
+    input_price: int
+    output_price: int
+    description: str
+    acknowledged: bool = True
+    listens: bool = True
+    separated: bool = False
+    reasons: bool = False
+    context_length: int = 32_768
+    pricing_info: dict[str, Any] = field(default_factory=dict)
+    verifiability: str = "TeeML"
+
+    @property
+    def tee_key(self) -> TeeKey:
+        """The broker's signer, the one that the contract's service record names."""
+        return _key(f"0G devnet TEE signer of {self.name}")
+
+    @property
+    def answer_key(self) -> TeeKey:
+        """Who signs answers: the model server's own key where it is separated."""
+        if not self.separated:
+            return self.tee_key
+        return _key(f"0G devnet model server signer of {self.name}")
+
+    @property
+    def additional_info(self) -> str:
+        """The JSON text registered on chain, keys in order as a Go map prints them."""
+        info: dict[str, Any] = {
+            "ImageDigest": "sha256:" + "0" * 64,
+            "ImageName": f"devnet/{self.name}",
+            "TEEVerifier": "dstack",
+            "TargetSeparated": self.separated,
+            "VerifierURL": "",
+            **self.pricing_info,
+        }
+        if self.separated:
+            info["TargetTeeAddress"] = self.answer_key.address
+        return json.dumps(info, sort_keys=True, separators=(",", ":"))
+
+
+def _key(words: str) -> TeeKey:
+    from eth_utils.crypto import keccak
+
+    return TeeKey("0x" + keccak(text=words).hex())
+
+
+PROFILES = (
+    Profile(
+        name="aurora",
+        port_offset=1,
+        account=2,
+        service_type="chatbot",
+        model="devnet-chat",
+        input_price=400_000_000_000,
+        output_price=1_600_000_000_000,
+        description="Fixed Markdown answers, streamed at reading speed",
+    ),
+    Profile(
+        name="cumulus",
+        port_offset=2,
+        account=3,
+        service_type="chatbot",
+        model="devnet-reasoner",
+        input_price=900_000_000_000,
+        output_price=3_500_000_000_000,
+        description="Reasons before it answers; its model server signs with a key of its own",
+        separated=True,
+        reasons=True,
+        context_length=131_072,
+        pricing_info={
+            "cacheTokenBilling": {"divisor": 10},
+            "tieredPricing": {
+                "tiers": [
+                    {"maxInputTokens": 2000, "inputMultiplier": 1, "outputMultiplier": 1},
+                    {"maxInputTokens": 0, "inputMultiplier": 2, "outputMultiplier": 3},
+                ]
+            },
+        },
+    ),
+    Profile(
+        name="prisma",
+        port_offset=3,
+        account=4,
+        service_type="text-to-image",
+        model="devnet-painter",
+        input_price=0,
+        output_price=3000 * MICRO,
+        description="Landscapes drawn from the hash of the prompt",
+    ),
+    Profile(
+        name="retouch",
+        port_offset=4,
+        account=5,
+        service_type="image-editing",
+        model="devnet-editor",
+        input_price=0,
+        output_price=5000 * MICRO,
+        description="Tints and frames the picture it is given",
+    ),
+    Profile(
+        name="echo",
+        port_offset=5,
+        account=6,
+        service_type="speech-to-text",
+        model="devnet-listener",
+        input_price=12 * MICRO,
+        output_price=0,
+        description="Fixed transcripts as long as the recording",
+    ),
+    Profile(
+        name="dusk",
+        port_offset=6,
+        account=7,
+        service_type="chatbot",
+        model="devnet-unproven",
+        input_price=100_000_000_000,
+        output_price=300_000_000_000,
+        description="A signer that the contract's owner never acknowledged",
+        acknowledged=False,
+    ),
+    Profile(
+        name="borealis",
+        port_offset=99,
+        account=8,
+        service_type="chatbot",
+        model="devnet-silent",
+        input_price=250_000_000_000,
+        output_price=900_000_000_000,
+        description="Registered, but nobody listens there",
+        listens=False,
+    ),
+)
+
+
+def stranger_key() -> TeeKey:
+    """A key that no service names: who signs with it is found out."""
+    return _key("0G devnet stranger")
