@@ -4,33 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
 
-from zgcompute import _replies
-from zgcompute._codec import Interface, inference_interface, ledger_interface
-from zgcompute._rpc import REVERTED, TIMEOUT, Refusal, Request, Rpc, malformed, quantity, refused
-from zgcompute._views import (
-    LATEST,
-    PAGE,
-    Outputs,
-    View,
-    no_contract,
-    outputs_or_revert,
-    read,
-    read_one,
-    read_pages,
-    required,
-)
+from zgcompute import _logs, _replies, _transactions, _wallets
+from zgcompute._codec import inference_interface, ledger_interface
+from zgcompute._rpc import TIMEOUT, Refusal, Request, Rpc, quantity, refused
+from zgcompute._transactions import parameters, reason_of, with_margin
+from zgcompute._views import LATEST, View, read, read_one, read_pages
 from zgcompute.addresses import checksum
-from zgcompute.errors import (
-    ChainError,
-    LedgerMissing,
-    RpcRefused,
-    RpcUnreachable,
-    TransactionReverted,
-    WrongNetwork,
-)
+from zgcompute.errors import ChainError, RpcUnreachable, TransactionReverted, WrongNetwork
 from zgcompute.networks import Network
 from zgcompute.signers import Signer
 from zgcompute.types import (
@@ -53,11 +36,8 @@ if TYPE_CHECKING:
     from web3 import Web3
     from web3.types import TxParams
 
-GAS_MARGIN = (5, 4)  # estimates times 5/4: state may change between estimate and inclusion
 POLL_SECONDS = 0.5
 _EIP_1271 = bytes.fromhex("1626ba7e")  # selector of isValidSignature(bytes32,bytes), and its "yes"
-_PER_USER = 3  # calls of a wallet's refresh
-_T = TypeVar("_T")
 
 
 class RpcChain:
@@ -124,81 +104,47 @@ class RpcChain:
         return _replies.sub_account(read_one(self._rpc, view)[0])
 
     def sub_accounts(self, user: str) -> tuple[SubAccount, ...]:
-        return self._all_sub_accounts(checksum(user))
+        return _wallets.sub_accounts(self._rpc, self.contracts(), checksum(user))
 
     def wallets(self, users: Sequence[str]) -> dict[Address, WalletState]:
-        """See `Chain.wallets`. Two POSTs for up to 166 users, whatever they hold up to 50
-        sub-accounts each: the height, then everything at that height.
-        """
-        asked = list(dict.fromkeys(checksum(user) for user in users))
-        if not asked:
-            return {}
-        self.contracts()
-        number = self.block_number()
-        requests = [request for user in asked for request in self._wallet(user, hex(number))]
-        answers = self._rpc.batch(requests)
-        parts = (answers[at : at + _PER_USER] for at in range(0, len(answers), _PER_USER))
-        return {
-            user: self._wallet_state(user, part, number)
-            for user, part in zip(asked, parts, strict=True)
-        }
+        return _wallets.wallets(self._rpc, self.contracts(), [checksum(user) for user in users])
 
     def transaction(self, transaction_hash: str) -> Transaction | None:
         return self.transactions([transaction_hash])[transaction_hash]
 
     def transactions(self, hashes: Sequence[str]) -> dict[str, Transaction | None]:
-        return self._by_hash("eth_getTransactionByHash", hashes, _replies.transaction)
+        method = "eth_getTransactionByHash"
+        return _transactions.by_hash(self._rpc, method, hashes, _replies.transaction)
 
     def receipt(self, transaction_hash: str) -> Receipt | None:
         return self.receipts([transaction_hash])[transaction_hash]
 
     def receipts(self, hashes: Sequence[str]) -> dict[str, Receipt | None]:
-        return self._by_hash("eth_getTransactionReceipt", hashes, _replies.receipt)
+        method = "eth_getTransactionReceipt"
+        return _transactions.by_hash(self._rpc, method, hashes, _replies.receipt)
 
     def transaction_count(self, address: str) -> int:
         return quantity(self._rpc.call("eth_getTransactionCount", checksum(address), LATEST))
 
     def events(self, from_block: int, to_block: int) -> tuple[Event, ...]:
-        found = self._logs(from_block, to_block) if from_block <= to_block else []
-        return tuple(sorted(found, key=lambda event: (event.block_number, event.log_index)))
+        return _logs.events(self._rpc, self.contracts(), from_block, to_block)
 
     def simulate(self, call: UnsignedCall, sender: str) -> None:
         self._require_own(call)
-        requests = [
-            Request("eth_getCode", (call.to, LATEST)),
-            Request("eth_call", (_transaction(call, checksum(sender)), LATEST)),
-        ]
-        code, answer = self._rpc.batch(requests)
-        self._require_code(call, requests[0], code)
-        if isinstance(answer, Refusal):
-            raise _reverted(requests[1], answer)
+        _transactions.simulate(self._rpc, self.contracts(), call, checksum(sender))
 
     def estimate_fee(self, call: UnsignedCall, sender: str) -> int:
         self._require_own(call)
-        requests = [
-            Request("eth_getCode", (call.to, LATEST)),
-            Request("eth_estimateGas", (_transaction(call, checksum(sender)),)),
-            Request("eth_gasPrice"),
-        ]
-        code, gas, price = self._rpc.batch(requests)
-        self._require_code(call, requests[0], code)
-        for request, answer in zip(requests, (code, gas, price), strict=True):
-            if isinstance(answer, Refusal):
-                raise _reverted(request, answer)
-        return with_margin(quantity(gas)) * quantity(price)
+        return _transactions.estimate_fee(self._rpc, self.contracts(), call, checksum(sender))
 
     def revert_reason(self, transaction_hash: str) -> TransactionReverted | None:
-        receipt, transaction = self.receipt(transaction_hash), self.transaction(transaction_hash)
-        if receipt is None or receipt.succeeded or transaction is None:
+        receipt = self.receipt(transaction_hash)
+        if receipt is None or receipt.succeeded:
             return None
-        return (
-            self._replayed(transaction, receipt.block_number)
-            or self._traced(transaction_hash)
-            or TransactionReverted(
-                "The transaction failed, and replaying it does not show why.",
-                advice="It may have run out of gas, or the state it met has changed since.",
-            )
-        )
+        transaction = self.transaction(transaction_hash)
+        if transaction is None:
+            return None
+        return _transactions.failure_of(self._rpc, transaction, receipt.block_number)
 
     def is_valid_signature(self, address: str, digest: bytes, signature: bytes) -> bool:
         from eth_abi.abi import encode
@@ -207,17 +153,17 @@ class RpcChain:
         call = {"to": checksum(address), "data": "0x" + data.hex()}
         request = Request("eth_call", (call, LATEST))
         answer = self._rpc.batch([request])[0]
-        if isinstance(answer, Refusal):
-            if answer.is_revert or _replies.revert(answer) is not None:
-                return False
-            raise refused(request, answer)
-        return _replies.data(answer) == _EIP_1271.ljust(32, b"\0")
+        if not isinstance(answer, Refusal):
+            return _replies.data(answer) == _EIP_1271.ljust(32, b"\0")
+        if answer.is_revert or _replies.revert(answer) is not None:
+            return False
+        raise refused(request, answer)
 
     def send(self, call: UnsignedCall, signer: Signer) -> str:
         self._require_own(call)
         with self._sending:  # two sends of one key at once would take the same nonce
-            filled = _Sender(self._rpc).fill(call, signer.address)
-            return self._send_raw(signer.sign_transaction(filled))
+            _transactions.simulate(self._rpc, self.contracts(), call, signer.address)
+            return self._send_raw(signer.sign_transaction(_filled(self._rpc, call, signer.address)))
 
     def wait(self, transaction_hash: str, timeout: float = 120.0) -> Receipt:
         deadline = time.monotonic() + timeout
@@ -226,7 +172,7 @@ class RpcChain:
                 raise _not_mined(transaction_hash, timeout)
             time.sleep(POLL_SECONDS)
         if not receipt.succeeded:
-            raise self.revert_reason(transaction_hash) or TransactionReverted("It failed.")
+            raise self.revert_reason(transaction_hash) or _disappeared(transaction_hash)
         return receipt
 
     def _ledger_view(self, function: str, *arguments: Any) -> View:
@@ -241,82 +187,12 @@ class RpcChain:
             view = self._ledger_view("getRecommendedService", "inference")
             _, inference = read_one(self._rpc, view)
         info = read_one(self._rpc, self._ledger_view("getServiceInfo", inference))[0]
+        if not info["fullName"]:  # an unregistered address has an empty record
+            raise ChainError(
+                f"The ledger contract of {self._network.name} does not know {inference}.",
+                advice="Check the contract addresses of this network.",
+            )
         return Contracts(self._network.ledger, inference, service_name=info["fullName"])
-
-    def _accounts_page(self, user: Address) -> Callable[[int, int], View]:
-        return lambda *at: self._inference_view("getAccountsByUser", user, *at)
-
-    def _all_sub_accounts(
-        self, user: Address, first: Outputs | None = None, block: str = LATEST
-    ) -> tuple[SubAccount, ...]:
-        items = read_pages(self._rpc, self._accounts_page(user), first, block)
-        found = map(_replies.sub_account, items)
-        return tuple({account.provider: account for account in found}.values())
-
-    def _wallet(self, user: Address, block: str) -> list[Request]:
-        return [
-            Request("eth_getBalance", (user, block)),
-            self._ledger_view("getLedger", user).request(block),
-            self._accounts_page(user)(0, PAGE).request(block),
-        ]
-
-    def _wallet_state(self, user: Address, answers: Sequence[Any], number: int) -> WalletState:
-        requests = self._wallet(user, hex(number))
-        if isinstance(answers[0], Refusal):
-            raise refused(requests[0], answers[0])
-        first = self._outputs(self._accounts_page(user)(0, PAGE), answers[2])
-        return WalletState(
-            user=user,
-            balance=quantity(answers[0]),
-            ledger=self._ledger_or_none(user, answers[1]),
-            sub_accounts=self._all_sub_accounts(user, first, hex(number)),
-            block_number=number,
-        )
-
-    def _ledger_or_none(self, user: Address, answer: Any) -> Ledger | None:
-        try:
-            return _replies.ledger(self._outputs(self._ledger_view("getLedger", user), answer)[0])
-        except LedgerMissing:
-            return None
-
-    def _outputs(self, view: View, answer: Any) -> Outputs:
-        return required(outputs_or_revert(self._network, view, answer))
-
-    def _by_hash(
-        self, method: str, hashes: Sequence[str], decode: Callable[[Any], _T]
-    ) -> dict[str, _T | None]:
-        asked = list(dict.fromkeys(hashes))
-        for text in asked:
-            if not _replies.is_hash(text):
-                raise ChainError(f"{str(text)[:80]!r} is not a transaction hash.")
-        answers = self._rpc.results([Request(method, (text,)) for text in asked])
-        return {
-            text: None if answer is None else decode(answer)
-            for text, answer in zip(asked, answers, strict=True)
-        }
-
-    def _logs(self, from_block: int, to_block: int) -> list[Event]:
-        contracts = self.contracts()
-        interfaces: Mapping[Address, Interface] = {
-            contracts.ledger: ledger_interface(),
-            contracts.inference: inference_interface(),
-        }
-        scope = {
-            "address": list(interfaces),
-            "fromBlock": hex(from_block),
-            "toBlock": hex(to_block),
-        }
-        request = Request("eth_getLogs", (scope,))
-        answer = self._rpc.batch([request])[0]
-        if isinstance(answer, Refusal):
-            if from_block == to_block:
-                raise refused(request, answer)
-            middle = (from_block + to_block) // 2
-            return self._logs(from_block, middle) + self._logs(middle + 1, to_block)
-        if not isinstance(answer, list):
-            raise malformed("a list of logs")
-        events = (_replies.event(log, interfaces) for log in answer)
-        return [event for event in events if event is not None]
 
     def _require_own(self, call: UnsignedCall) -> None:
         if call.chain_id != self._network.chain_id:
@@ -326,43 +202,6 @@ class RpcChain:
                 advice="Switch to the network that the call was made for.",
             )
 
-    def _require_code(self, call: UnsignedCall, request: Request, answer: Any) -> None:
-        if isinstance(answer, Refusal):
-            raise refused(request, answer)
-        if not _replies.data(answer):
-            raise no_contract(self._network, call.to)
-
-    def _replayed(self, transaction: Transaction, block: int) -> TransactionReverted | None:
-        call = {
-            "from": transaction.sender,
-            "to": transaction.to,
-            "data": transaction.data,
-            "value": hex(transaction.value),
-        }
-        before_and_after = (block - 1, block)  # the state inside the block is not to be had
-        requests = [Request("eth_call", (call, hex(number))) for number in before_and_after]
-        reasons = (
-            _replies.revert(answer)
-            for answer in self._rpc.batch(requests)
-            if isinstance(answer, Refusal) and answer.is_revert
-        )
-        return next((reason for reason in reasons if reason is not None), None)
-
-    def _traced(self, transaction_hash: str) -> TransactionReverted | None:
-        try:
-            trace = self._rpc.batch(
-                [Request("debug_traceTransaction", (transaction_hash, {"tracer": "callTracer"}))]
-            )[0]
-        except RpcUnreachable:  # gateways answer forbidden methods with a page; a trace is optional
-            return None
-        if not isinstance(trace, dict):
-            return None
-        if "out of gas" in str(trace.get("error", "")).lower():
-            return TransactionReverted(
-                "The transaction ran out of gas.", advice="Send it again with a higher gas limit."
-            )
-        return _replies.revert(Refusal(REVERTED, "reverted", trace.get("output")))
-
     def _send_raw(self, raw: bytes) -> str:
         from eth_utils.crypto import keccak
 
@@ -371,53 +210,26 @@ class RpcChain:
         try:
             answer = self._rpc.batch([request])[0]
         except RpcUnreachable as error:
-            raise _maybe_sent(transaction_hash, str(error)) from error
+            raise _maybe_sent(transaction_hash, error) from error
+        # After a failover the second node may refuse what it already knows from the first.
         if isinstance(answer, Refusal) and self.transaction(transaction_hash) is None:
-            raise _reverted(request, answer)
+            raise reason_of(request, answer)
         return transaction_hash
 
 
-class _Sender:
-    """Fills in nonce, gas and fees of a transaction with web3."""
-
-    def __init__(self, rpc: Rpc) -> None:
-        self._rpc = rpc
-
-    def fill(self, call: UnsignedCall, sender: Address) -> dict[str, Any]:
-        """Return the complete transaction; raises the decoded revert of its gas estimate."""
-        web3 = self._web3()
-        transaction = cast("TxParams", _transaction(call, sender))
-        return {
-            **_fees(web3),
-            "chainId": call.chain_id,
-            "nonce": web3.eth.get_transaction_count(cast("ChecksumAddress", sender), "pending"),
-            "to": call.to,
-            "data": call.data,
-            "value": call.value,
-            "gas": with_margin(web3.eth.estimate_gas(transaction)),
-        }
-
-    def _web3(self) -> Web3:
-        from web3 import Web3
-        from web3.providers import BaseProvider
-
-        rpc = self._rpc
-
-        class Provider(BaseProvider):
-            def make_request(self, method: Any, params: Any) -> Any:
-                request = Request(method, tuple(params))
-                answer = rpc.batch([request])[0]
-                if isinstance(answer, Refusal):
-                    raise _reverted(request, answer)
-                return {"jsonrpc": "2.0", "id": 0, "result": answer}
-
-        return Web3(Provider(), middleware=[])
-
-
-def with_margin(gas: int) -> int:
-    """Return a gas limit that leaves room for state that changes until inclusion."""
-    more, over = GAS_MARGIN
-    return -(-gas * more // over)
+def _filled(rpc: Rpc, call: UnsignedCall, sender: Address) -> dict[str, Any]:
+    """Return the complete transaction; raises the decoded revert of its gas estimate."""
+    web3 = _web3(rpc)
+    nonce = web3.eth.get_transaction_count(cast("ChecksumAddress", sender), "pending")
+    return {
+        **_fees(web3),
+        "chainId": call.chain_id,
+        "nonce": nonce,
+        "to": call.to,
+        "data": call.data,
+        "value": call.value,
+        "gas": with_margin(web3.eth.estimate_gas(cast("TxParams", parameters(call, sender)))),
+    }
 
 
 def _fees(web3: Web3) -> dict[str, int]:
@@ -429,17 +241,26 @@ def _fees(web3: Web3) -> dict[str, int]:
     return {"maxPriorityFeePerGas": tip, "maxFeePerGas": 2 * base + tip}
 
 
-def _transaction(call: UnsignedCall, sender: Address) -> dict[str, str]:
-    return {"from": sender, "to": call.to, "data": call.data, "value": hex(call.value)}
+def _web3(rpc: Rpc) -> Web3:
+    from web3 import Web3
+    from web3.providers import BaseProvider
+
+    class Provider(BaseProvider):
+        """Sends web3's requests through our failover; refusals leave as our own errors."""
+
+        def make_request(self, method: Any, params: Any) -> Any:
+            request = Request(method, tuple(params))
+            answer = rpc.batch([request])[0]
+            if isinstance(answer, Refusal):
+                raise reason_of(request, answer)
+            return {"jsonrpc": "2.0", "id": 0, "result": answer}
+
+    return Web3(Provider(), middleware=[])
 
 
-def _reverted(request: Request, refusal: Refusal) -> RpcRefused | TransactionReverted:
-    return _replies.revert(refusal) or refused(request, refusal)
-
-
-def _maybe_sent(transaction_hash: str, reason: str) -> RpcUnreachable:
+def _maybe_sent(transaction_hash: str, error: RpcUnreachable) -> RpcUnreachable:
     return RpcUnreachable(
-        reason,
+        str(error),
         advice=f"The transaction {transaction_hash} may have been sent: look it up before you "
         "send it again.",
     )
@@ -449,4 +270,11 @@ def _not_mined(transaction_hash: str, seconds: float) -> RpcUnreachable:
     return RpcUnreachable(
         f"The transaction {transaction_hash} was not mined within {seconds:g} seconds.",
         advice="It may still be: look it up before you send it again.",
+    )
+
+
+def _disappeared(transaction_hash: str) -> RpcUnreachable:
+    return RpcUnreachable(
+        f"The transaction {transaction_hash} was mined, then taken back by the chain.",
+        advice="It may be mined again: look it up before you send it again.",
     )
