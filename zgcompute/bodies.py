@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from json.encoder import encode_basestring  # type: ignore[attr-defined]
+from json.encoder import encode_basestring
 from typing import Any
 
 from zgcompute.errors import InvalidBody

@@ -1,0 +1,79 @@
+"""Fetching what verification needs from a provider, and judging it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from zgcompute.errors import ProviderError, SignatureNotFound, Transient
+from zgcompute.types import Service
+from zgcompute.verification import (
+    SignatureRecord,
+    Verdict,
+    can_be_verified,
+    judge_response,
+)
+
+FIRST_WAIT = 0.2  # seconds; the signature is stored a moment after the answer's last byte
+LONGEST_WAIT = 3.0
+
+
+class SignatureSource(Protocol):
+    """Who can be asked for signatures: a Provider."""
+
+    @property
+    def service(self) -> Service: ...
+
+    def signature(self, response_id: str, model: str = "") -> SignatureRecord: ...
+
+
+def check_response(
+    provider: SignatureSource,
+    response_id: str,
+    *,
+    request_sha256: str,
+    response_sha256: str,
+    model: str = "",
+    budget: float = 8.0,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Verdict:
+    """Fetch the signature of an answer and judge it; see `judge_response` for the hashes.
+
+    Waits at most `budget` seconds in all for a signature that does not exist yet. Where none can
+    be had the outcome is NOT_CHECKED, with `can_retry` set if a later attempt may succeed.
+    """
+    record, reason, can_retry = None, "", False
+    if can_be_verified(provider.service) is None:
+        try:
+            record = _fetch(provider, response_id, model, budget, sleep)
+        except ProviderError as error:
+            reason, can_retry = str(error), isinstance(error, Transient)
+    return judge_response(
+        provider.service,
+        record,
+        request_sha256=request_sha256,
+        response_sha256=response_sha256,
+        not_checked_reason=reason,
+        can_retry=can_retry,
+    )
+
+
+def _fetch(
+    provider: SignatureSource,
+    response_id: str,
+    model: str,
+    budget: float,
+    sleep: Callable[[float], None],
+) -> SignatureRecord:
+    if not response_id:
+        raise ProviderError("The provider gave the answer no id, so no signature can be asked for.")
+    wait, waited = FIRST_WAIT, 0.0
+    while True:
+        try:
+            return provider.signature(response_id, model)
+        except SignatureNotFound:
+            if waited + wait > budget:
+                raise
+        sleep(wait)
+        waited, wait = waited + wait, min(2 * wait, LONGEST_WAIT)

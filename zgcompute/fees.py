@@ -1,0 +1,200 @@
+"""What a request costs, to the neuron, by the rules of PROTOCOL §5 (pure, integers only)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING
+
+from zgcompute.additional_info import CacheBilling, PriceTier
+from zgcompute.types import Service, Usage
+
+if TYPE_CHECKING:
+    from zgcompute.model_cards import ModelCard
+
+MAX_SPEECH_SECONDS = 99 * 3600  # providers bill no more of one recording
+# What Go's strings.Fields takes for space; Python's own idea of it is wider.
+_WORD = re.compile("[^\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+_UNITS = {
+    "chatbot": ("per 1M tokens", "per 1M tokens"),
+    "text-to-image": ("", "per image"),
+    "image-editing": ("", "per image"),
+    "speech-to-text": ("per second", "per 1M tokens"),
+    "embedding": ("per 1M tokens", ""),
+    "video-generation": ("", "per second"),
+    "audio-generation": ("", "per second"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FeeLine:
+    """One line of a bill; `amount` is quantity * unit_price * multiplier // divisor, in neuron."""
+
+    label: str
+    quantity: int
+    unit: str
+    unit_price: int
+    amount: int
+    multiplier: int = 1
+    divisor: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Fee:
+    """The exact fee of one request in neuron, with its explanation.
+
+    `cached` is the part of `input` for tokens read from the provider's cache. `basis` says what
+    was counted: "usage", "words", "images", "seconds" or "tokens". `is_upper_bound` is set where
+    the contract names only the highest price of several models.
+    """
+
+    total: int
+    input: int
+    output: int
+    cached: int
+    basis: str
+    lines: tuple[FeeLine, ...]
+    is_upper_bound: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What decides a chat fee: neuron per token, tiers and cache rules."""
+
+    input: int
+    output: int
+    tiers: tuple[PriceTier, ...]
+    cache_billing: CacheBilling | None
+    is_upper_bound: bool = False
+
+    @classmethod
+    def of(cls, service: Service, card: ModelCard | None = None) -> Prices:
+        """The prices of `service`, or of the one model that `card` describes where it has any."""
+        if card is not None and card.prompt_price is not None and card.completion_price is not None:
+            return cls(card.prompt_price, card.completion_price, card.tiers, card.cache_billing)
+        info = service.info
+        is_maximum = info.multi_model
+        prices = service.input_price, service.output_price
+        return cls(*prices, info.tiers, info.cache_billing, is_upper_bound=is_maximum)
+
+    def for_prompt(self, prompt_tokens: int) -> Prices:
+        """The prices of a whole request with that many prompt tokens (PROTOCOL §5.2, step 1)."""
+        if not self.tiers:
+            return self
+        fitting = (t for t in self.tiers if prompt_tokens <= t.max_input_tokens or _is_open(t))
+        tier = next(fitting, self.tiers[-1])
+        return Prices(
+            self.input * tier.input_numerator // tier.input_denominator,
+            self.output * tier.output_numerator // tier.output_denominator,
+            (),
+            self.cache_billing,
+            self.is_upper_bound,
+        )
+
+
+def chat_fee(
+    service: Service,
+    usage: Usage | None,
+    answer_text: str,
+    *,
+    streamed: bool = True,
+    card: ModelCard | None = None,
+) -> Fee:
+    """Return the fee of a chat answer in neuron (PROTOCOL §5.2).
+
+    Without a usage (in a stream an all-zero one counts as none) the answer's words are billed.
+    `card` gives the price of one model where the service has several.
+    """
+    prices = Prices.of(service, card)
+    if usage is None or (streamed and usage.is_empty):
+        words = sum(1 for _ in _WORD.finditer(answer_text))
+        line = _line("Words of the answer", words, "word", prices.output)
+        return _fee("words", [], [line], prices)
+    prices = prices.for_prompt(usage.prompt_tokens)
+    output = _line("Answer", usage.completion_tokens, "token", prices.output)
+    return _fee("usage", list(_input_lines(usage, prices)), [output], prices)
+
+
+def image_fee(service: Service, count: int) -> Fee:
+    """Return the fee of `count` generated or edited images; size and quality do not matter."""
+    line = _line("Images", count, "image", service.output_price)
+    return _fee("images", [], [line], Prices.of(service))
+
+
+def speech_fee(
+    service: Service, *, seconds: Decimal | int | None = None, usage: Usage | None = None
+) -> Fee:
+    """Return the fee of a transcription, of `usage` in tokens if given, else of `seconds`.
+
+    Seconds are rounded to whole ones, at least 1 and at most 99 hours. Raises ValueError if
+    neither is given.
+    """
+    prices = Prices.of(service)
+    if usage is not None:
+        spoken = _line("Recording", usage.prompt_tokens, "token", prices.input)
+        written = _line("Text", usage.completion_tokens, "token", prices.output)
+        return _fee("tokens", [spoken], [written], prices)
+    if seconds is None:
+        raise ValueError("Give the seconds or the usage of the recording.")
+    whole = int(Decimal(seconds).quantize(Decimal(1), ROUND_HALF_UP))
+    billed = min(max(1, whole), MAX_SPEECH_SECONDS)
+    return _fee("seconds", [_line("Recording", billed, "second", prices.input)], [], prices)
+
+
+def price_units(service: Service) -> tuple[str, str]:
+    """What the input and the output price are for, such as "per image"; "" where unused."""
+    return _UNITS.get(service.service_type, ("per unit", "per unit"))
+
+
+def _is_open(tier: PriceTier) -> bool:
+    return tier.max_input_tokens == 0
+
+
+def _input_lines(usage: Usage, prices: Prices) -> Iterator[FeeLine]:
+    """Disjoint groups of the prompt, each clamped to what the earlier ones left over."""
+    cache, left = prices.cache_billing, usage.prompt_tokens
+    if cache is None:
+        yield _line("Prompt", left, "token", prices.input)
+        return
+    groups = [(_CACHED, usage.cached_tokens, 1, cache.divisor)]
+    if cache.write_numerator:
+        ordinary = cache.write_numerator, cache.write_denominator
+        groups.append(("Prompt, written to the cache", usage.cache_write_tokens, *ordinary))
+    if cache.write_1h_numerator or cache.write_numerator:
+        hourly = _hourly_write(cache)
+        groups.append(("Prompt, cached for an hour", usage.cache_write_1h_tokens, *hourly))
+    lines = []
+    for label, claimed, multiplier, divisor in groups:
+        count = min(claimed, left)
+        left -= count
+        lines.append(_line(label, count, "token", prices.input, multiplier, divisor))
+    yield _line("Prompt", left, "token", prices.input)
+    yield from (line for line in lines if line.quantity)
+
+
+_CACHED = "Prompt, read from the cache"
+
+
+def _hourly_write(cache: CacheBilling) -> tuple[int, int]:
+    if cache.write_1h_numerator:
+        return cache.write_1h_numerator, cache.write_1h_denominator
+    return cache.write_numerator, cache.write_denominator
+
+
+def _line(
+    label: str, quantity: int, unit: str, price: int, multiplier: int = 1, divisor: int = 1
+) -> FeeLine:
+    amount = quantity * price * multiplier // divisor
+    return FeeLine(label, quantity, unit, price, amount, multiplier, divisor)
+
+
+def _fee(basis: str, inputs: list[FeeLine], outputs: list[FeeLine], prices: Prices) -> Fee:
+    spent_in = sum(line.amount for line in inputs)
+    spent_out = sum(line.amount for line in outputs)
+    cached = sum(line.amount for line in inputs if line.label == _CACHED)
+    lines = (*inputs, *outputs)
+    return Fee(
+        spent_in + spent_out, spent_in, spent_out, cached, basis, lines, prices.is_upper_bound
+    )
