@@ -13,7 +13,6 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zgcompute._connections import (
@@ -24,9 +23,16 @@ from zgcompute._connections import (
     trusted_tls,
 )
 from zgcompute._destinations import AddressPolicy
+from zgcompute._limits import (
+    MEGABYTE,
+    HttpReply,
+    Limits,
+    all_headers,
+    host_of,
+    lowered,
+    refuse_odd_reply,
+)
 from zgcompute.errors import (
-    DestinationRefused,
-    MalformedReply,
     ProviderError,
     ProviderTimeout,
     ProviderUnreachable,
@@ -36,34 +42,6 @@ from zgcompute.errors import (
 
 if TYPE_CHECKING:
     import httpx
-
-MEGABYTE = 1 << 20
-USER_AGENT = "zgcompute/0.1"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Seconds and bytes for one kind of call; `idle` bounds each wait, `total` all of them."""
-
-    connect: float
-    idle: float
-    total: float
-    max_bytes: int
-
-
-METADATA = Limits(connect=5, idle=10, total=15, max_bytes=5 * MEGABYTE)
-SIGNATURE = Limits(connect=5, idle=10, total=10, max_bytes=MEGABYTE // 16)
-REPORT = Limits(connect=5, idle=30, total=60, max_bytes=8 * MEGABYTE)
-CHAT = Limits(connect=5, idle=120, total=900, max_bytes=8 * MEGABYTE)
-
-
-@dataclass(frozen=True, slots=True)
-class HttpReply:
-    """A whole reply; header names are lower-case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class HttpDoor:
@@ -91,7 +69,7 @@ class HttpDoor:
     ) -> HttpReply:
         self.policy.check_url(url)
         reply = _exchange(self._clients.get(), method, url, limits, headers, content)
-        _refuse_odd_reply(reply.status, reply.headers)
+        refuse_odd_reply(reply.status, reply.headers)
         return reply
 
 
@@ -112,7 +90,7 @@ def post_json(
         reply = _exchange(_rpc_clients.get(), "POST", url, limits, headers, content)
     except ProviderError as error:
         raise RpcUnreachable(str(error)) from error
-    return _rpc_answer(reply, _host(url))
+    return _rpc_answer(reply, host_of(url))
 
 
 def _rpc_answer(reply: HttpReply, host: str) -> object:
@@ -165,16 +143,16 @@ def _exchange(
 ) -> HttpReply:
     import httpx
 
-    host = _host(url)
+    host = host_of(url)
     timeout = httpx.Timeout(limits.idle, connect=limits.connect)
     with _errors(host), deadline_in(limits.total):
         request = client.build_request(
-            method, url, headers=_all_headers(headers), content=content, timeout=timeout
+            method, url, headers=all_headers(headers), content=content, timeout=timeout
         )
         response = client.send(request, stream=True)
         try:
             chunks = _limited(response.iter_raw(), host, limits)
-            return HttpReply(response.status_code, _lowered(response.headers), b"".join(chunks))
+            return HttpReply(response.status_code, lowered(response.headers), b"".join(chunks))
         finally:
             response.close()
 
@@ -186,30 +164,6 @@ def _limited(chunks: Iterator[bytes], host: str, limits: Limits) -> Iterator[byt
         if received > limits.max_bytes:
             raise ReplyTooLarge(f"{host} sent more than {limits.max_bytes} bytes.")
         yield chunk
-
-
-def _all_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    return {"user-agent": USER_AGENT, "accept-encoding": "identity", **headers}
-
-
-def _lowered(headers: httpx.Headers) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
-
-
-def _host(url: str) -> str:
-    from urllib.parse import urlsplit
-
-    try:
-        return urlsplit(url).hostname or "the given URL"
-    except ValueError:
-        return "the given URL"
-
-
-def _refuse_odd_reply(status: int, headers: Mapping[str, str]) -> None:
-    if 300 <= status < 400:
-        raise DestinationRefused("The provider redirects to another address; that is not followed.")
-    if headers.get("content-encoding", "identity").lower() not in ("", "identity"):
-        raise MalformedReply("The provider compressed its reply although it was asked not to.")
 
 
 @contextmanager
@@ -253,16 +207,16 @@ class AsyncDoor:
         import httpx
 
         self.policy.check_url(url)
-        host, deadline = _host(url), asyncio.get_running_loop().time() + limits.total
+        host, deadline = host_of(url), asyncio.get_running_loop().time() + limits.total
         client = self._ready_client()
         request = client.build_request(
-            method="POST", url=url, headers=_all_headers(headers), content=content, timeout=None
+            method="POST", url=url, headers=all_headers(headers), content=content, timeout=None
         )
         async with _async_errors(host, min(limits.idle, limits.total)):
             response = await client.send(request, stream=True)
         try:
             reply = AsyncReply(response, host, limits, deadline)
-            _refuse_odd_reply(reply.status, reply.headers)
+            refuse_odd_reply(reply.status, reply.headers)
             yield reply
         finally:
             with suppress(httpx.HTTPError):
@@ -286,7 +240,7 @@ class AsyncReply:
         self, response: httpx.Response, host: str, limits: Limits, deadline: float
     ) -> None:
         self.status = response.status_code
-        self.headers = _lowered(response.headers)
+        self.headers = lowered(response.headers)
         self._chunks = response.aiter_raw()
         self._host, self._limits, self._deadline = host, limits, deadline
 

@@ -12,17 +12,8 @@ from urllib.parse import quote
 
 from zgcompute import _reading as read
 from zgcompute._destinations import AddressPolicy
-from zgcompute._http import (
-    CHAT,
-    METADATA,
-    REPORT,
-    SIGNATURE,
-    AsyncDoor,
-    AsyncReply,
-    HttpDoor,
-    HttpReply,
-    Limits,
-)
+from zgcompute._http import AsyncDoor, AsyncReply, HttpDoor
+from zgcompute._limits import CHAT, METADATA, REPORT, SIGNATURE, HttpReply, Limits
 from zgcompute.addresses import checksum
 from zgcompute.answers import ChatAssembler, ChatDelta, ChatOutcome, ChatReply
 from zgcompute.checks import check_response
