@@ -91,7 +91,7 @@ class Provider:
     def unsettled_fee(self, user: str, api_key: str) -> int:
         """Neuron of `user`'s fees that the provider says it has not settled yet."""
         path = f"/v1/user/{checksum(user)}/unsettledfee"
-        reply = self._get(path, METADATA, _authorization(api_key))
+        reply = self._get(path, METADATA, authorization(api_key))
         fee = read.neuron(read.mapping(read.json_object(reply.body)).get("unsettledFee"))
         if fee is None:
             raise MalformedReply("The provider's statement of unsettled fees is not an amount.")
@@ -172,11 +172,12 @@ def _url(service: Service, path: str) -> str:
 
 
 def _chat_request(service: Service, api_key: str) -> tuple[str, dict[str, str]]:
-    headers = {"content-type": "application/json", **_authorization(api_key)}
+    headers = {"content-type": "application/json", **authorization(api_key)}
     return _url(service, "/v1/proxy/chat/completions"), headers
 
 
-def _authorization(api_key: str) -> dict[str, str]:
+def authorization(api_key: str) -> dict[str, str]:
+    """The header that carries `api_key`; raises InvalidToken if it is no key."""
     if not _API_KEY.fullmatch(api_key):
         raise InvalidToken("An API key begins with app-sk- and is one line of base64.")
     return {"authorization": f"Bearer {api_key}"}
