@@ -1,19 +1,27 @@
-"""One devnet for all tests that want real parts: node, contracts and providers on free ports."""
+"""One devnet for a whole test session; what a test switches ends with that test."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from devnet.testing import Devnet
+from devnet.testing import Devnet
+
+TOKENS_PER_SECOND = 400.0
 
 
 @pytest.fixture(scope="session")
 def devnet() -> Iterator[Devnet]:
-    from devnet.testing import Devnet
-
-    with Devnet() as running:
+    """A running devnet: fast answers, no rate limits, settlement on demand."""
+    with Devnet(tokens_per_second=TOKENS_PER_SECOND) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def devnet_is_as_it_was(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After each test that uses the devnet, put everything back that a test may switch."""
+    yield
+    if "devnet" in request.fixturenames:
+        running: Devnet = request.getfixturevalue("devnet")
+        running.reset()

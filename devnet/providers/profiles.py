@@ -16,11 +16,10 @@ MICRO = 10**12  # neuron in a millionth of a 0G
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One provider. `account` is its index among the anvil accounts; prices are neuron."""
+    """One provider; prices are neuron, `port_offset` counts from the control port."""
 
     name: str
     port_offset: int
-    account: int
     service_type: str
     model: str
     input_price: int
@@ -72,7 +71,6 @@ PROFILES = (
     Profile(
         name="aurora",
         port_offset=1,
-        account=2,
         service_type="chatbot",
         model="devnet-chat",
         input_price=400_000_000_000,
@@ -82,7 +80,6 @@ PROFILES = (
     Profile(
         name="cumulus",
         port_offset=2,
-        account=3,
         service_type="chatbot",
         model="devnet-reasoner",
         input_price=900_000_000_000,
@@ -104,7 +101,6 @@ PROFILES = (
     Profile(
         name="prisma",
         port_offset=3,
-        account=4,
         service_type="text-to-image",
         model="devnet-painter",
         input_price=0,
@@ -114,7 +110,6 @@ PROFILES = (
     Profile(
         name="retouch",
         port_offset=4,
-        account=5,
         service_type="image-editing",
         model="devnet-editor",
         input_price=0,
@@ -124,7 +119,6 @@ PROFILES = (
     Profile(
         name="echo",
         port_offset=5,
-        account=6,
         service_type="speech-to-text",
         model="devnet-listener",
         input_price=12 * MICRO,
@@ -134,7 +128,6 @@ PROFILES = (
     Profile(
         name="dusk",
         port_offset=6,
-        account=7,
         service_type="chatbot",
         model="devnet-unproven",
         input_price=100_000_000_000,
@@ -145,7 +138,6 @@ PROFILES = (
     Profile(
         name="borealis",
         port_offset=99,
-        account=8,
         service_type="chatbot",
         model="devnet-silent",
         input_price=250_000_000_000,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from devnet.faults import FaultSwitch
@@ -53,8 +53,12 @@ class Provider:
     clock: Callable[[], float] = time.time
     running: int = 0  # answers that are being worked on
     guard: SessionGuard = field(init=False)
+    _first_options: Options = field(init=False)
+    _first_limits: LimitSettings = field(init=False)
 
     def __post_init__(self) -> None:
+        self._first_options = replace(self.options)
+        self._first_limits = replace(self.limits.settings)
         self.guard = SessionGuard(self.address, self.chain.account, clock=self.clock)
 
     @classmethod
@@ -82,7 +86,11 @@ class Provider:
         )
 
     def reset(self) -> None:
-        """Switch faults off and forget limits and cached accounts; fees and signatures stay."""
+        """Behave as at the start; only fees, signatures, images and jobs stay."""
         self.faults.set(None)
+        self.options = replace(self._first_options)
+        self.limits.settings = replace(self._first_limits)
+        self.chain.age = self.options.account_cache_seconds
+        self.prompts = PromptCache()
         self.limits.reset()
         self.chain.forget()

@@ -1,14 +1,13 @@
-"""The chain over JSON-RPC as a provider uses it: reads through the SDK, settlements sent raw."""
+"""The chain over JSON-RPC as a provider uses it: read by the SDK, settled by the node's key."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from devnet.node import Node, NodeRefused, NodeUnreachable
 from devnet.providers.onchain import SettlementItem, SettlementResult, SettlementStatus
 from zgcompute._chain import RpcChain
-from zgcompute._rpc import Rpc
-from zgcompute.errors import ServiceMissing, SubAccountMissing
-from zgcompute.signers import LocalSigner
+from zgcompute.errors import RpcRefused, RpcUnreachable, ServiceMissing, SubAccountMissing
 from zgcompute.types import Address, Service, SubAccount
 
 _SETTLE = "settleFeesWithTEE((address,address,uint256,bytes32,uint256,bytes)[])"
@@ -16,12 +15,12 @@ _GAS_BASE, _GAS_PER_ITEM = 150_000, 250_000  # devnet only: its blocks have room
 
 
 class RpcOnChain:
-    """Implements `OnChain` for the provider whose own wallet is `signer`."""
+    """Implements `OnChain` for one provider, whose wallet the devnet's node holds unlocked."""
 
-    def __init__(self, chain: RpcChain, signer: LocalSigner) -> None:
+    def __init__(self, chain: RpcChain, node: Node, provider: Address) -> None:
         self._chain = chain
-        self._rpc = Rpc(chain.network)
-        self._signer = signer
+        self._node = node
+        self._provider = provider
 
     @property
     def chain_id(self) -> int:
@@ -33,28 +32,29 @@ class RpcOnChain:
 
     def account(self, user: Address) -> SubAccount | None:
         try:
-            return self._chain.sub_account(user, self._signer.address)
+            return self._chain.sub_account(user, self._provider)
         except SubAccountMissing:
             return None
 
     def service(self) -> Service | None:
         try:
-            return self._chain.service(self._signer.address)
+            return self._chain.service(self._provider)
         except ServiceMissing:
             return None
 
     def send_settlement(self, items: Sequence[SettlementItem]) -> str:
         transaction = {
-            "chainId": self.chain_id,
+            "from": self._provider,
             "to": self.inference,
             "data": _calldata(items),
-            "value": 0,
-            "nonce": self._chain.transaction_count(self._signer.address),
-            "gas": _GAS_BASE + _GAS_PER_ITEM * len(items),
-            "gasPrice": 2 * int(self._rpc.call("eth_gasPrice"), 16),
+            "gas": hex(_GAS_BASE + _GAS_PER_ITEM * len(items)),
         }
-        raw = self._signer.sign_transaction(transaction)
-        return str(self._rpc.call("eth_sendRawTransaction", "0x" + raw.hex()))
+        try:
+            return str(self._node.call("eth_sendTransaction", transaction))
+        except NodeUnreachable as error:
+            raise RpcUnreachable(str(error)) from error
+        except NodeRefused as error:
+            raise RpcRefused(str(error)) from error
 
     def settlement_results(self, transaction_hash: str) -> tuple[SettlementResult, ...] | None:
         receipt = self._chain.receipt(transaction_hash)
