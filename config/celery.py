@@ -34,6 +34,7 @@ def _set_timetable(sender: Celery, **_: object) -> None:
 TIMETABLE = {
     "marketplace.tasks.watch_block": 0,
     "marketplace.tasks.sync_services": 30,
+    "marketplace.tasks.probe_services": 60,
     "accounts.tasks.follow_transactions": 0,
     "accounts.tasks.read_events": 0,
     "accounts.tasks.refresh_active_wallets": 15,

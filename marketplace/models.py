@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
 
 from django.db import models
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import cached_property
 
+from marketplace import destinations, prices, service_types, trust
 from marketplace.fields import AddressField, NeuronField
+from marketplace.network import is_local
 from marketplace.queries import ServiceQuerySet
 from zgcompute import types
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
 OVERDUE = timedelta(seconds=90)
+PROBE_OVERDUE = timedelta(minutes=15)
+_LAST_SECOND = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 
 
 class NetworkState(models.Model):
@@ -32,7 +34,9 @@ class NetworkState(models.Model):
     services_at = models.DateTimeField(null=True)
     problem = models.TextField(blank=True)
     problem_since = models.DateTimeField(null=True)
+    services_problem = models.TextField(blank=True)
 
+    rules_at = models.DateTimeField(null=True)
     ledger = AddressField(blank=True)
     inference = AddressField(blank=True)
     service_name = models.CharField(max_length=100, blank=True)
@@ -44,6 +48,9 @@ class NetworkState(models.Model):
 
     events_block = models.PositiveBigIntegerField(null=True)
     events_hash = models.CharField(max_length=66, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.network} at block {self.block_number}"
 
     @classmethod
     def of(cls, network: str) -> NetworkState:
@@ -58,6 +65,11 @@ class NetworkState(models.Model):
     def is_overdue(self) -> bool:
         """Nothing has been read for a while, though nothing failed: the workers are not running."""
         return self.seen_at is not None and timezone.now() - self.seen_at > OVERDUE
+
+    @property
+    def are_services_overdue(self) -> bool:
+        """The list of services is older than it should be, whatever the reason."""
+        return self.services_at is not None and timezone.now() - self.services_at > OVERDUE
 
     @property
     def is_reachable(self) -> bool:
@@ -76,14 +88,15 @@ class NetworkState(models.Model):
 
     def record_block(self, block: types.Block, when: datetime) -> None:
         self.block_number = block.number
-        self.block_time = timezone.datetime.fromtimestamp(block.timestamp, tz=when.tzinfo)
+        self.block_time = _moment(block.timestamp)
         self.seen_at = when
         self.problem, self.problem_since = "", None
-        self.save(
-            update_fields=["block_number", "block_time", "seen_at", "problem", "problem_since"]
-        )
+        self.save(update_fields=_BLOCK_FIELDS)
 
-    def record_rules(self, contracts: types.Contracts, constants: types.Constants) -> None:
+    def record_rules(
+        self, contracts: types.Contracts, constants: types.Constants, when: datetime
+    ) -> None:
+        self.rules_at = when
         self.ledger, self.inference = contracts.ledger, contracts.inference
         self.service_name = contracts.service_name
         self.min_account_balance = constants.min_account_balance
@@ -91,18 +104,17 @@ class NetworkState(models.Model):
         self.max_providers_per_batch = constants.max_providers_per_batch
         self.max_providers_per_user = constants.max_providers_per_user
         self.lock_time = constants.lock_time
-        self.save(
-            update_fields=[
-                "ledger",
-                "inference",
-                "service_name",
-                "min_account_balance",
-                "min_transfer_amount",
-                "max_providers_per_batch",
-                "max_providers_per_user",
-                "lock_time",
-            ]
-        )
+        self.save(update_fields=_RULES_FIELDS)
+
+    def record_services(self, when: datetime) -> None:
+        """The list of services was read to its end at `when`."""
+        self.services_at, self.services_problem = when, ""
+        self.save(update_fields=["services_at", "services_problem"])
+
+    def record_services_problem(self, problem: str) -> None:
+        """The list of services could not be read; the one we have stays as it is."""
+        self.services_problem = problem[:500]
+        self.save(update_fields=["services_problem"])
 
     def record_problem(self, problem: str) -> None:
         """Remember why the chain cannot be read, and since when."""
@@ -111,8 +123,25 @@ class NetworkState(models.Model):
         self.save(update_fields=["problem", "problem_since"])
 
 
+_BLOCK_FIELDS = ["block_number", "block_time", "seen_at", "problem", "problem_since"]
+_RULES_FIELDS = [
+    "rules_at",
+    "ledger",
+    "inference",
+    "service_name",
+    "min_account_balance",
+    "min_transfer_amount",
+    "max_providers_per_batch",
+    "max_providers_per_user",
+    "lock_time",
+]
+
+
 class Service(models.Model):
-    """One provider's service, mirrored from the chain; removed ones are kept and marked."""
+    """One provider's service, mirrored from the chain; removed ones are kept and marked.
+
+    `reachable` and what follows it is what our own probes met at its URL (marketplace.health).
+    """
 
     network = models.SlugField(max_length=31)
     provider = AddressField()
@@ -130,6 +159,12 @@ class Service(models.Model):
     seen_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True)
 
+    reachable = models.BooleanField(null=True)
+    probed_at = models.DateTimeField(null=True)
+    latency_ms = models.PositiveIntegerField(null=True)
+    down_since = models.DateTimeField(null=True)
+    probe_problem = models.CharField(max_length=300, blank=True)
+
     objects = ServiceQuerySet.as_manager()
 
     class Meta:
@@ -139,6 +174,54 @@ class Service(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} of {self.provider} on {self.network}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("marketplace:provider", args=(self.network, self.provider))
+
+    @property
+    def is_chat(self) -> bool:
+        return self.service_type == service_types.CHATBOT
+
+    @property
+    def type_key(self) -> str:
+        return service_types.key(self.service_type)
+
+    @property
+    def type_label(self) -> str:
+        return service_types.label(self.service_type)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether providers' rules let it be used: registered, and its signer acknowledged."""
+        return self.removed_at is None and self.tee_signer_acknowledged
+
+    @property
+    def updated(self) -> datetime:
+        """When the provider last changed its service on chain."""
+        return _moment(self.updated_at)
+
+    @cached_property
+    def as_listed(self) -> types.Service:
+        """`snapshot()`, made once for a page that asks several questions of it."""
+        return self.snapshot()
+
+    @cached_property
+    def url_problem(self) -> str:
+        """Why the URL may not be called or linked to, or "" where it may."""
+        return destinations.url_problem(self.url, local=is_local(self.network))
+
+    @property
+    def is_probe_old(self) -> bool:
+        """Our last probe says nothing about the present any more."""
+        return self.probed_at is not None and timezone.now() - self.probed_at > PROBE_OVERDUE
+
+    @cached_property
+    def price_list(self) -> prices.PriceList:
+        return prices.price_list(self.as_listed)
+
+    @cached_property
+    def trust(self) -> trust.Trust:
+        return trust.assess(self.as_listed)
 
     def snapshot(self) -> types.Service:
         """This row as the SDK's value."""
@@ -155,3 +238,19 @@ class Service(models.Model):
             tee_signer=types.Address(self.tee_signer),
             tee_signer_acknowledged=self.tee_signer_acknowledged,
         )
+
+
+class Lease(models.Model):
+    """A worker's right to do a job alone, until it is done or `expires_at` has passed."""
+
+    name = models.CharField(max_length=100, primary_key=True)
+    holder = models.CharField(max_length=32)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} until {self.expires_at:%H:%M:%S}"
+
+
+def _moment(seconds: int) -> datetime:
+    """Unix seconds as a time; a provider may write any number, so it is kept within bounds."""
+    return datetime.fromtimestamp(min(max(seconds, 0), _LAST_SECOND), tz=UTC)

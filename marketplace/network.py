@@ -28,6 +28,12 @@ def served() -> dict[str, Network]:
     return networks
 
 
+def is_local(slug: str) -> bool:
+    """Whether private provider addresses are allowed there; no for a network served no longer."""
+    network = served().get(slug)
+    return network is not None and network.local
+
+
 @cache
 def chain(slug: str) -> Chain:
     """The one gateway to a network's chain in this process (thread-safe, used by workers only)."""

@@ -6,4 +6,5 @@ app_name = "marketplace"
 urlpatterns = [
     path("", views.catalog, name="catalog"),
     path("health/", views.health, name="health"),
+    path("providers/<str:address>/", views.provider, name="provider"),
 ]

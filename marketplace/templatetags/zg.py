@@ -47,6 +47,12 @@ def zg_exact(neuron: int | None) -> str:
 
 
 @register.filter
+def grouped(number: int) -> str:
+    """A whole number with its thousands apart: 1,000,000."""
+    return f"{number:,}"
+
+
+@register.filter
 def short_hash(text: str) -> str:
     """The ends of an address or hash: 0x1234…abcd."""
     return f"{text[:6]}…{text[-4:]}" if len(text) > 14 else text

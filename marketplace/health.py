@@ -1,0 +1,101 @@
+"""Is a service there? One polite, unbilled question to each, every minute.
+
+What counts is whether the host answers at all: an error in its reply is still a reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from time import monotonic
+
+from django.utils import timezone
+
+from marketplace.models import Service
+from zgcompute import types
+from zgcompute.errors import (
+    DestinationRefused,
+    MalformedReply,
+    ProviderError,
+    ProviderRefused,
+    ReplyTooLarge,
+)
+from zgcompute.networks import Network
+
+AT_ONCE = 16
+MOST = 500  # services asked in one round, those waiting longest first
+PAUSE = timedelta(seconds=45)  # nobody is asked more often than this
+_ANSWERED = (ProviderRefused, MalformedReply, ReplyTooLarge)
+_SAVED = ("reachable", "probed_at", "latency_ms", "down_since", "probe_problem")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one probe met: an answer after `latency_ms`, or a problem in words."""
+
+    reachable: bool
+    latency_ms: int | None = None
+    problem: str = ""
+
+
+Probe = Callable[[types.Service], Finding]
+
+
+def probe_services(network: Network, probe: Probe | None = None) -> int:
+    """Ask every listed service of `network` whether it is there; return how many were asked."""
+    ask = probe or _Prober(local=network.local)
+    due = list(_due(network.slug))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        findings = list(pool.map(ask, (service.snapshot() for service in due)))
+    now = timezone.now()
+    for service, finding in zip(due, findings, strict=True):
+        _note(service, finding, now)
+    Service.objects.bulk_update(due, _SAVED, batch_size=100)
+    return len(due)
+
+
+def _due(network: str) -> Iterable[Service]:
+    listed = Service.objects.on(network).listed()
+    waiting = listed.exclude(probed_at__gt=timezone.now() - PAUSE)
+    return waiting.longest_unprobed()[:MOST]
+
+
+def _note(service: Service, finding: Finding, now: datetime) -> None:
+    service.probed_at = now
+    service.reachable, service.latency_ms = finding.reachable, finding.latency_ms
+    service.probe_problem = finding.problem[:300]
+    service.down_since = None if finding.reachable else service.down_since or now
+
+
+@dataclass(frozen=True, slots=True)
+class _Prober:
+    """Asks for the list of models, which every provider serves to anybody for nothing."""
+
+    local: bool
+
+    def __call__(self, service: types.Service) -> Finding:
+        started = monotonic()
+        try:
+            self._ask(service)
+        except DestinationRefused as error:
+            return Finding(reachable=False, problem=f"Not asked: {error}")
+        except _ANSWERED as error:
+            return Finding(reachable=True, latency_ms=_since(started), problem=str(error))
+        except ProviderError as error:
+            return Finding(reachable=False, problem=str(error))
+        return Finding(reachable=True, latency_ms=_since(started))
+
+    def _ask(self, service: types.Service) -> None:
+        from zgcompute.providers import Provider
+
+        provider = Provider(service, local=self.local)
+        try:
+            provider.models()
+        finally:
+            provider.close()
+
+
+def _since(started: float) -> int:
+    return round((monotonic() - started) * 1000)

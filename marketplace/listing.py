@@ -1,0 +1,130 @@
+"""The catalog page's contents: what was found, and the ways on from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from marketplace import search, service_types
+from marketplace.models import Service
+from marketplace.prices import Price
+from marketplace.search import Search
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A link to another state of the catalog."""
+
+    label: str
+    url: str
+    is_current: bool
+    count: int | None = None
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Services of one type, which share their units."""
+
+    key: str
+    label: str
+    services: list[Service]
+
+    @property
+    def heads(self) -> tuple[Price, ...]:
+        """The longest price list among them: the heads of a table's price columns."""
+        return max((service.price_list.prices for service in self.services), key=len)
+
+    @property
+    def rows(self) -> list[Row]:
+        width = len(self.heads)
+        return [Row(service, _padded(service.price_list.prices, width)) for service in self.services]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A service in a table, with one price or None for each price column."""
+
+    service: Service
+    prices: tuple[Price | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One state of the catalog, ready to print."""
+
+    search: Search
+    groups: list[Group]
+    shown: int
+    found: int
+    total: int
+    types: list[Choice]
+    orders: list[Choice]
+    views: list[Choice]
+
+    @property
+    def more(self) -> str:
+        """The link that shows further services, or "" where all are shown."""
+        if self.found <= self.shown or self.search.show >= search.MOST:
+            return ""
+        return self.search.link(show=min(self.search.show + search.PAGE, search.MOST))
+
+    @property
+    def hidden(self) -> int:
+        return self.found - self.shown
+
+    @property
+    def without_filters(self) -> str:
+        return self.search.link(q="", type="", show=search.PAGE)
+
+
+def listing(network: str, wanted: Search) -> Listing:
+    """Return the part of the network's catalog that is `wanted` (at most 3 queries)."""
+    services = Service.objects.on(network).listed()
+    counts = services.count_by_type()
+    total = sum(counts.values())
+    found = wanted.narrow(services) if total else services.none()
+    shown = list(found[: wanted.show])
+    return Listing(
+        search=wanted,
+        groups=_groups(shown),
+        shown=len(shown),
+        found=found.count() if len(shown) == wanted.show else len(shown),
+        total=total,
+        types=_types(wanted, counts, total),
+        orders=[
+            Choice(label, wanted.link(sort=order), order == wanted.sort, value=order)
+            for order, label in search.ORDERS.items()
+        ],
+        views=[
+            Choice(view.capitalize(), wanted.link(view=view), view == wanted.view, value=view)
+            for view in search.VIEWS
+        ],
+    )
+
+
+def _groups(services: list[Service]) -> list[Group]:
+    """The services by type, in the order in which the query brought them."""
+    groups: dict[str, Group] = {}
+    for service in services:
+        key = service.type_key
+        groups.setdefault(key, Group(key, _LABELS[key], [])).services.append(service)
+    return list(groups.values())
+
+
+def _padded(prices: tuple[Price, ...], width: int) -> tuple[Price | None, ...]:
+    return prices + (None,) * (width - len(prices))
+
+
+_LABELS = {**service_types.LABELS, service_types.OTHER: "Other types"}
+
+
+def _types(wanted: Search, counts: dict[str, int], total: int) -> list[Choice]:
+    everything = Choice("All", wanted.link(type="", show=search.PAGE), not wanted.type, total)
+    return [
+        everything,
+        *(
+            Choice(label, wanted.link(type=key, show=search.PAGE), key == wanted.type, counts[key])
+            for key, label in _LABELS.items()
+            if key in counts
+        ),
+    ]
