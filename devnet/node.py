@@ -12,6 +12,8 @@ from typing import Any
 
 _TIMEOUT = 30.0  # seconds for one answer
 _MINED_WITHIN = 20.0  # seconds; the node mines at once
+_GAS = 15_000_000  # half a block; an estimate misses what a call does once time has passed
+_REVERTED = 3  # the code that nodes give to a reverted call
 
 
 class NodeUnreachable(Exception):
@@ -51,13 +53,15 @@ class Node:
 
         `to` None creates a contract; `value` is neuron. Raises NodeRefused when it reverts.
         """
-        request = {"from": sender, "data": calldata, "value": hex(value)}
+        request = {"from": sender, "data": calldata, "value": hex(value), "gas": hex(_GAS)}
         if to is not None:
             request["to"] = to
         transaction = self.call("eth_sendTransaction", request)
         receipt = self._receipt(transaction)
         if receipt["status"] != "0x1":
-            raise NodeRefused(3, f"Transaction {transaction} was reverted.", "0x")
+            raise NodeRefused(
+                _REVERTED, f"Transaction {transaction} was reverted.", self._why(transaction)
+            )
         return receipt
 
     def transaction_count(self, address: str) -> int:
@@ -67,6 +71,11 @@ class Node:
     def has_code(self, address: str) -> bool:
         """Tell whether there is a contract at `address`."""
         return bool(self.call("eth_getCode", address, "latest") != "0x")
+
+    def _why(self, transaction: str) -> str:
+        """The revert data of a mined transaction."""
+        trace = self.call("debug_traceTransaction", transaction, {"tracer": "callTracer"})
+        return str(trace.get("output", "0x"))
 
     def _receipt(self, transaction: str) -> Any:
         deadline = time.monotonic() + _MINED_WITHIN

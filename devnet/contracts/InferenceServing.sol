@@ -229,7 +229,7 @@ contract InferenceServing is Settlement, Owned, IServing, IERC165 {
         return (offers.page(offset, pageLimit(limit)), offers.providers.length());
     }
 
-    function supportsInterface(bytes4 interfaceId) external pure returns (bool) {
+    function supportsInterface(bytes4 interfaceId) external view returns (bool) {
         return interfaceId == type(IERC165).interfaceId || interfaceId == type(IServing).interfaceId;
     }
 

@@ -64,13 +64,14 @@ abstract contract Settlement is IInferenceServing {
         failureReasons = new SettlementStatus[](failures);
         partialUsers = new address[](partials);
         partialAmounts = new uint256[](partials);
-        for (uint256 i = statuses.length; i-- > 0; ) {
+        (failures, partials) = (0, 0);
+        for (uint256 i = 0; i < statuses.length; i++) {
             if (statuses[i] == SettlementStatus.PARTIAL) {
-                partialUsers[--partials] = settlements[i].user;
-                partialAmounts[partials] = settlements[i].totalFee - settled[i];
+                partialUsers[partials] = settlements[i].user;
+                partialAmounts[partials++] = settlements[i].totalFee - settled[i];
             } else if (statuses[i] != SettlementStatus.SUCCESS) {
-                failedUsers[--failures] = settlements[i].user;
-                failureReasons[failures] = statuses[i];
+                failedUsers[failures] = settlements[i].user;
+                failureReasons[failures++] = statuses[i];
             }
         }
     }
