@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from zgcompute import _logs, _replies, _transactions, _wallets
 from zgcompute._codec import inference_interface, ledger_interface
+from zgcompute._recursion import kept_recursion_limit
 from zgcompute._rpc import TIMEOUT, Refusal, Request, Rpc, quantity, refused
 from zgcompute._transactions import parameters, reason_of, with_margin
 from zgcompute._views import LATEST, View, read, read_one, read_pages
@@ -242,8 +243,9 @@ def _fees(web3: Web3) -> dict[str, int]:
 
 
 def _web3(rpc: Rpc) -> Web3:
-    from web3 import Web3
-    from web3.providers import BaseProvider
+    with kept_recursion_limit():
+        from web3 import Web3
+        from web3.providers import BaseProvider
 
     class Provider(BaseProvider):
         """Sends web3's requests through our failover; refusals leave as our own errors."""

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from zgcompute import _reading as read
 from zgcompute._connections import (
     PerProcess,
     checked_backend,
@@ -102,8 +103,8 @@ def _rpc_answer(reply: HttpReply, host: str) -> object:
     ):
         raise RpcUnreachable(f"The RPC node {host} answered with HTTP status {reply.status}.")
     try:
-        answer: object = json.loads(reply.body)
-    except (ValueError, RecursionError) as error:
+        answer: object = read.loads(reply.body)
+    except ValueError as error:
         raise RpcUnreachable(f"The RPC node {host} did not answer with JSON.") from error
     return answer
 

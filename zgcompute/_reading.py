@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 MAX_COUNT = 2**63 - 1
+MAX_DEPTH = 200
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
+
+
+def loads(source: bytes | str) -> Any:
+    """Return the JSON value in `source`; raises ValueError, also if it is nested absurdly deep.
+
+    The parser's own guard is the recursion limit, which any imported library may have raised:
+    then brackets alone end the process.
+    """
+    text = source.decode("utf-8", "replace") if isinstance(source, bytes) else source
+    if text.count("[") + text.count("{") > MAX_DEPTH and _depth_exceeds(text, MAX_DEPTH):
+        raise ValueError("JSON is nested too deeply")
+    return json.loads(text)
+
+
+def _depth_exceeds(text: str, limit: int) -> bool:
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        first = token[0][0]
+        depth += first in "[{"
+        depth -= first in "]}"
+        if depth > limit:
+            return True
+    return False
 
 
 def json_object(source: bytes | str) -> dict[str, Any] | None:
     """Return the JSON object in `source`, or None for anything else."""
     try:
-        value = json.loads(source)
-    except (ValueError, RecursionError):
+        value = loads(source)
+    except ValueError:
         return None
     return value if isinstance(value, dict) else None
 
@@ -24,7 +50,9 @@ def text(value: object, *, limit: int = 300) -> str:
 
 def printable(value: str) -> str:
     """Return `value` on one line: control and other invisible characters become spaces."""
-    return " ".join("".join(c if c.isprintable() else " " for c in value).split())
+    if not value.isprintable():
+        value = "".join(c if c.isprintable() else " " for c in value)
+    return " ".join(value.split())
 
 
 def count(value: object) -> int | None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from zgcompute._recursion import kept_recursion_limit
 from zgcompute.addresses import checksum, same
 from zgcompute.errors import InvalidAddress, InvalidToken, SignatureMismatch
 from zgcompute.signers import Signer
@@ -211,8 +212,9 @@ def recover_message_signer(message: bytes, signature: str) -> Address:
     `message` is a text's UTF-8 bytes, or the 32 bytes of a digest. Raises InvalidToken if
     `signature` is malformed, SignatureMismatch if no key can have made it.
     """
-    from eth_account import Account
-    from eth_account.messages import encode_defunct
+    with kept_recursion_limit():
+        from eth_account import Account
+        from eth_account.messages import encode_defunct
     from eth_keys.exceptions import BadSignature
     from eth_utils.exceptions import ValidationError
 

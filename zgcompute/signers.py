@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
+from zgcompute._recursion import kept_recursion_limit
 from zgcompute.errors import ConfigurationError
 from zgcompute.types import Address
 
@@ -32,7 +33,8 @@ class LocalSigner:
 
     def __init__(self, private_key: str | bytes) -> None:
         """Take the key as 0x text or 32 bytes; raises ConfigurationError if it is none."""
-        from eth_account import Account
+        with kept_recursion_limit():
+            from eth_account import Account
 
         try:
             self._account = Account.from_key(private_key)

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -76,6 +77,11 @@ _REFUSALS: Mapping[Fault, tuple[int, bytes]] = {
 _NOT_FOUND = b'{"error":"prepare HTTP request: Chat id not found or expired, chat_id_not_found"}'
 
 
+@lru_cache(maxsize=1)
+def _tee() -> LocalSigner:
+    return LocalSigner(TEE_KEY)
+
+
 def fake_service(**changes: Any) -> Service:
     """Return the service of a FakeProvider, with `changes` to its fields."""
     service = Service(
@@ -88,7 +94,7 @@ def fake_service(**changes: Any) -> Service:
         model="test-chat",
         verifiability="TeeML",
         additional_info='{"TEEVerifier":"dstack"}',
-        tee_signer=LocalSigner(TEE_KEY).address,
+        tee_signer=_tee().address,
         tee_signer_acknowledged=True,
     )
     return replace(service, **changes)
@@ -179,7 +185,7 @@ class FakeProvider:
             return
         if fault is Fault.LATE_SIGNATURE:
             self._late.add(response_id)
-        signer = LocalSigner(STRANGERS_KEY if fault is Fault.WRONG_SIGNER else TEE_KEY)
+        signer = LocalSigner(STRANGERS_KEY) if fault is Fault.WRONG_SIGNER else _tee()
         text = f"{sha256(request).hexdigest()}:{sha256(response).hexdigest()}"
         claimed = self.service.expected_signer
         signature = signer.sign_message(text.encode())
