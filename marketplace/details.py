@@ -27,6 +27,11 @@ class Details:
     example: str
     example_fee: Fee | None
 
+    @property
+    def example_decimals(self) -> int:
+        fee = self.example_fee
+        return prices.decimals([fee.total, *(line.amount for line in fee.lines)]) if fee else 0
+
 
 def details(service: Service, network: Network) -> Details:
     """Return what is known of `service`, in the form its page needs."""

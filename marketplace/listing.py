@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from marketplace import search, service_types
 from marketplace.models import Service
-from marketplace.prices import Price
+from marketplace.prices import Price, decimals
 from marketplace.search import Search
 
 
@@ -35,17 +35,34 @@ class Group:
         return max((service.price_list.prices for service in self.services), key=len)
 
     @property
+    def has_one_price(self) -> bool:
+        return len(self.heads) == 1
+
+    @property
     def rows(self) -> list[Row]:
-        width = len(self.heads)
-        return [Row(service, _padded(service.price_list.prices, width)) for service in self.services]
+        columns = range(len(self.heads))
+        lists = [_padded(service.price_list.prices, len(columns)) for service in self.services]
+        widths = [decimals(amounts[column] for amounts in lists) for column in columns]
+        return [
+            Row(service, [Cell(*cell) for cell in zip(amounts, widths, strict=True)])
+            for service, amounts in zip(self.services, lists, strict=True)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A price in a table, and how many decimals its column has."""
+
+    amount: int | None
+    decimals: int
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A service in a table, with one price or None for each price column."""
+    """A service in a table, with a cell for each price column."""
 
     service: Service
-    prices: tuple[Price | None, ...]
+    cells: list[Cell]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +128,8 @@ def _groups(services: list[Service]) -> list[Group]:
     return list(groups.values())
 
 
-def _padded(prices: tuple[Price, ...], width: int) -> tuple[Price | None, ...]:
-    return prices + (None,) * (width - len(prices))
+def _padded(prices: tuple[Price, ...], width: int) -> list[int | None]:
+    return [price.amount for price in prices] + [None] * (width - len(prices))
 
 
 _LABELS = {**service_types.LABELS, service_types.OTHER: "Other types"}

@@ -38,5 +38,6 @@ class ProblemPages:
         self, request: HttpRequest, exception: Exception
     ) -> HttpResponseBase | None:
         if isinstance(exception, zgcompute.errors.Error):
-            return problems.problem(request, str(exception), exception.advice, status=502)
+            status = getattr(exception, "http_status", 502)
+            return problems.problem(request, str(exception), exception.advice, status=status)
         return None

@@ -6,8 +6,10 @@ type (PROTOCOL: price units). All amounts are neuron and exact.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from zgcompute import amounts
 from zgcompute.fees import Fee, Prices, chat_fee, image_fee, price_units, speech_fee
 from zgcompute.types import Service, Usage
 
@@ -54,10 +56,8 @@ class PriceList:
     denomination: str = ""
 
     @property
-    def unit(self) -> str:
-        """The unit that all prices share, or "" where they differ."""
-        units = {price.unit for price in self.prices}
-        return units.pop() if len(units) == 1 else ""
+    def tier_decimals(self) -> int:
+        return decimals(amount for tier in self.tiers for amount in (tier.input, tier.output))
 
 
 def price_list(service: Service) -> PriceList:
@@ -70,6 +70,12 @@ def price_list(service: Service) -> PriceList:
         is_maximum=service.info.multi_model,
         denomination=service.info.price_denomination,
     )
+
+
+def decimals(amounts_shown: Iterable[int | None]) -> int:
+    """Return how many decimals the longest of these amounts has on screen."""
+    texts = (amounts.short(amount, round_up=True) for amount in amounts_shown if amount is not None)
+    return max((len(text.partition(".")[2]) for text in texts), default=0)
 
 
 def example(service: Service) -> tuple[str, Fee] | None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zgcompute.types import Service
+from zgcompute.verification import can_be_verified
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """`word` for a label beside `icon`, `tone` a state's colour, `meaning` the plain explanation."""
+    """`word` stands beside `icon` in the `tone` of a state; `meaning` explains it in full."""
 
     word: str
     icon: str
@@ -23,56 +24,26 @@ class Trust:
 
 def assess(service: Service) -> Trust:
     """Return what a reader may expect of the answers of `service`."""
-    match service.verifiability:
-        case "TeeML":
-            return _SEPARATED if service.info.separate_signer else _TEE_ML
-        case "TeeTLS":
-            return _TEE_TLS
-        case "standard" | "":
-            return _STANDARD
-    return _UNKNOWN
+    if reason := can_be_verified(service):
+        return Trust("Answers cannot be verified", "shield-exclamation", "wait", _shown_as(reason))
+    signed_by = _MODEL_SERVER if service.info.separate_signer else _PROVIDER
+    return Trust("Answers can be verified", "shield-check", "", f"{signed_by} {_WHAT_IT_PROVES}")
 
 
-_LIMITS = (
-    "It does not by itself prove that the hardware is genuine or which model ran: that is for the"
-    " provider's attestation report, which is a check of its own."
+def _shown_as(reason: str) -> str:
+    return f"{reason} Answers are shown as not verifiable."
+
+
+_PROVIDER = (
+    "The provider says that its model runs inside a trusted execution environment (TEE), which"
+    " signs every answer with the key that it registered on chain."
 )
-_TEE_ML = Trust(
-    "Answers can be verified",
-    "shield-check",
-    "",
-    "The provider says that its model runs inside a trusted execution environment (TEE) that signs"
-    " every answer. An answer is shown as verified when that key, registered on chain, signed"
-    f" exactly the bytes that we received. {_LIMITS}",
-)
-_SEPARATED = Trust(
-    "Answers can be verified",
-    "shield-check",
-    "",
+_MODEL_SERVER = (
     "The provider says that its model server runs inside a trusted execution environment (TEE) of"
-    " its own and signs every answer with its own key, which the provider's listing names. An"
-    " answer is shown as verified when that key signed exactly the bytes that we received."
-    f" {_LIMITS}",
+    " its own, which signs every answer with a key named in the provider's listing."
 )
-_TEE_TLS = Trust(
-    "Answers cannot be verified",
-    "shield-exclamation",
-    "wait",
-    "The provider forwards requests to a service elsewhere. Its trusted execution environment (TEE)"
-    " can vouch for the connection to that service, not for the model behind it, so answers are"
-    " shown as not verifiable.",
-)
-_STANDARD = Trust(
-    "Answers cannot be verified",
-    "shield-exclamation",
-    "wait",
-    "The provider claims no trusted execution environment. Nothing proves what its answers were"
-    " made by, so they are shown as not verifiable.",
-)
-_UNKNOWN = Trust(
-    "Answers cannot be verified",
-    "question-mark-circle",
-    "wait",
-    "The listing names a kind of proof that this site does not know, so answers are shown as not"
-    " verifiable.",
+_WHAT_IT_PROVES = (
+    "An answer is shown as verified when that key signed exactly the bytes that we received. That"
+    " does not by itself prove that the hardware is genuine or which model ran: for that there is"
+    " the provider's attestation report, which is a check of its own."
 )

@@ -29,15 +29,13 @@ def zg_cost(neuron: int | None) -> SafeString | str:
 
 
 @register.filter
-def zg_aligned(neuron: int | None) -> SafeString | str:
-    """As `zg_cost`, for a column: decimal points stand under each other (CSS does the rest)."""
+def zg_aligned(neuron: int | None, decimals: int = 6) -> SafeString | str:
+    """As `zg_cost`, filled up to `decimals`, so that a column's decimal points line up."""
     if neuron is None:
         return "–"
     whole, _, fraction = amounts.short(neuron, round_up=True).partition(".")
-    shown = format_html(
-        '{}<span class="amount__fraction">{}</span>', whole, f".{fraction}" if fraction else ""
-    )
-    return _data(neuron, shown)
+    point = "." if fraction else _POINT_SPACE if decimals else ""
+    return _data(neuron, whole + point + fraction.ljust(decimals, _DIGIT_SPACE))
 
 
 @register.filter
@@ -103,6 +101,7 @@ def ago(when: datetime | None) -> str:
     return f"{seconds} s ago"
 
 
+_DIGIT_SPACE, _POINT_SPACE = "\u2007", "\u2008"  # as wide as a digit, as a point
 _DIRECTION_MARKS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
