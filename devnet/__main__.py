@@ -13,11 +13,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from devnet import anvil
 from devnet.binaries import VAR, AnvilMissing
 from devnet.deploy import DeploymentImpossible
 from zgcompute.networks import DEVNET
+
+if TYPE_CHECKING:
+    from devnet.providers.provider import Options
 
 CONTROL_PORT = 8600
 BLOCK_TIME = 1.0  # seconds between the empty blocks that confirm a transaction
@@ -54,7 +58,6 @@ async def _run(node: anvil.Anvil, options: argparse.Namespace) -> None:
     from devnet.fleet import Fleet, config, listen, offer, url_of
     from devnet.providers.limits import LimitSettings
     from devnet.providers.profiles import PROFILES
-    from devnet.providers.provider import Options
 
     base = options.port_base
     sockets = {
@@ -67,11 +70,7 @@ async def _run(node: anvil.Anvil, options: argparse.Namespace) -> None:
     fleet = Fleet.open(
         replace(DEVNET, rpc_urls=(node.rpc_url,)),
         {profile.name: sockets[profile.name] for profile in PROFILES if profile.listens},
-        options=Options(
-            tokens_per_second=options.tokens_per_second,
-            account_cache_seconds=REAL_CACHE_SECONDS if options.real else 2.0,
-            settle_minimum=REAL_SETTLE_MINIMUM if options.real else 0,
-        ),
+        options=_behaviour(options),
         limits=LimitSettings(enabled=not options.no_limits),
         state=options.state,
     )
@@ -86,6 +85,16 @@ async def _run(node: anvil.Anvil, options: argparse.Namespace) -> None:
     _announce(control.state(), url_of(control_socket), options)
     await served
     _say_goodbye(fleet.cut_off, options)
+
+
+def _behaviour(options: argparse.Namespace) -> Options:
+    from devnet.providers.provider import Options
+
+    return Options(
+        tokens_per_second=options.tokens_per_second,
+        account_cache_seconds=REAL_CACHE_SECONDS if options.real else 2.0,
+        settle_minimum=REAL_SETTLE_MINIMUM if options.real else 0,
+    )
 
 
 def _announce(state: dict[str, object], control_url: str, options: argparse.Namespace) -> None:

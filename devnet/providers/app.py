@@ -22,6 +22,7 @@ from devnet.providers.wire import (
     Scope,
     Send,
 )
+from zgcompute.errors import Error
 
 Handler = Callable[[Provider, Request, Outlet], Awaitable[None]]
 
@@ -63,6 +64,8 @@ class ProviderApp:
             pass  # nobody is left to answer
         except Refusal as refusal:
             await self._refuse(outlet, refusal)
+        except Error as error:  # the chain is away; brokers answer 400 to what has no type
+            await self._refuse(outlet, Refusal(f"get account from contract, {error}"))
         except Exception:
             log.exception("%s could not serve %s", self.provider.profile.name, request.path)
             if not outlet.is_open:

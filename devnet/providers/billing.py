@@ -96,17 +96,7 @@ async def admit(
     `minimum` is the reserve (MinimumLockedBalance) in neuron. `pretend_short` makes the gate
     behave as if the reserve were out of the user's reach.
     """
-    account = await chain.account(user)
-    if account is None:
-        _refuse(
-            "get account from contract, account not exist: "
-            f"AccountNotExists({user}, {await _provider_address(chain)})"
-        )
-    if not account.acknowledged:
-        _refuse(
-            "user not acknowledge the provider, please use acknowledgeProviderSigner function in "
-            "sdk first, it will take effect in 2 minutes"
-        )
+    account = await _acknowledged_account(chain, user)
     service = await chain.service()
     if service is None or not service.tee_signer_acknowledged:
         _refuse("service not acknowledge the tee signer")
@@ -120,9 +110,16 @@ async def admit(
     return service
 
 
-async def _provider_address(chain: CachedChain) -> str:
-    service = await chain.service()
-    return service.provider if service is not None else "unregistered provider"
+async def _acknowledged_account(chain: CachedChain, user: Address) -> SubAccount:
+    account = await chain.account(user)
+    if account is None:
+        _refuse(f"get account from contract, account not exist: AccountNotExists({user})")
+    if not account.acknowledged:
+        _refuse(
+            "user not acknowledge the provider, please use acknowledgeProviderSigner function in "
+            "sdk first, it will take effect in 2 minutes"
+        )
+    return account
 
 
 def _refuse_balance(

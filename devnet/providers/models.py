@@ -28,7 +28,6 @@ def listing(profile: Profile, limits: LimitSettings) -> dict[str, Any]:
 
 
 def _model(profile: Profile, limits: LimitSettings) -> dict[str, Any]:
-    inputs, outputs = _MODALITIES[profile.service_type]
     card: dict[str, Any] = {
         "id": profile.model,
         "object": "model",
@@ -43,13 +42,7 @@ def _model(profile: Profile, limits: LimitSettings) -> dict[str, Any]:
         "provider_name": profile.name.capitalize(),
         "tee_type": "none (devnet)",
         "tee_verifier": "dstack",
-        "architecture": {
-            "modality": f"{'+'.join(inputs)}->{'+'.join(outputs)}",
-            "input_modalities": inputs,
-            "output_modalities": outputs,
-            "instruct_type": None,
-            "tokenizer": "devnet",
-        },
+        "architecture": _architecture(profile),
         "supported_parameters": _PARAMETERS[profile.service_type],
         "pricing": _pricing(profile),
         "rate_limits": {"requests_per_minute": limits.requests_per_minute},
@@ -60,6 +53,17 @@ def _model(profile: Profile, limits: LimitSettings) -> dict[str, Any]:
     if profile.service_type == "speech-to-text":
         card["supported_formats"] = ["json", "text", "srt", "vtt", "verbose_json"]
     return card
+
+
+def _architecture(profile: Profile) -> dict[str, Any]:
+    inputs, outputs = _MODALITIES[profile.service_type]
+    return {
+        "modality": f"{'+'.join(inputs)}->{'+'.join(outputs)}",
+        "input_modalities": inputs,
+        "output_modalities": outputs,
+        "instruct_type": None,
+        "tokenizer": "devnet",
+    }
 
 
 def _pricing(profile: Profile) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import uuid
 
 from devnet.faults import Fault
 from devnet.providers import answers, fees, multipart, transcripts
-from devnet.providers.admission import admission, require_model, upstream_refusal
+from devnet.providers.admission import Admission, admission, require_model, upstream_refusal
 from devnet.providers.delivery import Finished, send_whole, settle_up
 from devnet.providers.provider import Provider
 from devnet.providers.signatures import response_text
@@ -20,14 +20,8 @@ async def serve(provider: Provider, request: Request, outlet: Outlet) -> None:
     """Answer one transcription request."""
     body = await request.body()
     async with admission(provider, request) as admitted:
-        parts = multipart.parse(request.headers.get("content-type", ""), body)
-        model = parts["model"].text if "model" in parts else provider.profile.model
-        require_model(provider, admitted.user, {"model": model})
-        recording = parts.get("file")
-        if recording is None or not recording.content:
-            upstream_refusal("file: a recording is required")
-        wanted = parts["response_format"].text if "response_format" in parts else "json"
-        transcript = await asyncio.to_thread(transcripts.transcribe, recording.content)
+        recording, wanted = _form(provider, admitted, request, body)
+        transcript = await asyncio.to_thread(transcripts.transcribe, recording)
         if admitted.fault is Fault.XSS:
             transcript = _hostile(transcript)
         kind, reply = _render(transcript, wanted)
@@ -47,6 +41,20 @@ async def serve(provider: Provider, request: Request, outlet: Outlet) -> None:
                 fault=admitted.fault,
             ),
         )
+
+
+def _form(
+    provider: Provider, admitted: Admission, request: Request, body: bytes
+) -> tuple[bytes, str]:
+    """The recording, and the format that is wanted; raises Refusal."""
+    parts = multipart.parse(request.headers.get("content-type", ""), body)
+    model = parts["model"].text if "model" in parts else provider.profile.model
+    require_model(provider, admitted.user, {"model": model})
+    recording = parts.get("file")
+    if recording is None or not recording.content:
+        upstream_refusal("file: a recording is required")
+    wanted = parts["response_format"].text if "response_format" in parts else "json"
+    return recording.content, wanted
 
 
 def _render(transcript: Transcript, wanted: str) -> tuple[str, bytes]:
