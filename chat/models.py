@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 from django.db import models
 from django.utils import timezone
 
 from accounts.models import Usage, Wallet
+from chat.queries import ConversationQuerySet, MessageQuerySet
 from marketplace.fields import AddressField, NeuronField
+from zgcompute.fees import FeeLine
+from zgcompute.verification import Outcome
+
+SIGNATURE_KEPT = timedelta(minutes=20)  # PROTOCOL §4.4: a provider forgets a signature then
 
 
 class Conversation(models.Model):
-    """A wallet's conversation with one provider's model."""
+    """A wallet's conversation with one provider's model, and how that model is asked."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     wallet = models.ForeignKey(Wallet, models.CASCADE, related_name="conversations")
@@ -20,15 +26,31 @@ class Conversation(models.Model):
     provider = AddressField()
     model = models.CharField(max_length=300)
     title = models.CharField(max_length=120, blank=True)
+    start_key = models.UUIDField(null=True)  # the first form's key: sending twice starts one
+    system_prompt = models.TextField(blank=True)
+    parameters = models.JSONField(default=dict, blank=True)  # sent with every request as they are
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
 
+    objects = ConversationQuerySet.as_manager()
+
     class Meta:
         ordering = ("-updated_at",)
+        indexes = [models.Index(fields=["wallet", "network", "-updated_at"])]
+        constraints = [
+            models.UniqueConstraint(fields=["wallet", "start_key"], name="one_start_per_key")
+        ]
+
+    def __str__(self) -> str:
+        return self.title or "Untitled"
 
 
 class Message(models.Model):
-    """One side of a turn; an answer always ends in a stated state, never in `streaming`."""
+    """One side of a turn; an answer always ends in a stated state, never in `streaming`.
+
+    An answer says which question it answers; a question asked again has several, and the
+    newest counts. `stream_id` is the last event of its stream that `text` contains.
+    """
 
     class Role(models.TextChoices):
         USER = "user"
@@ -43,44 +65,135 @@ class Message(models.Model):
         FAILED = "failed"
 
     RUNNING = (State.PENDING, State.STREAMING)
+    READABLE = (State.COMPLETE, State.STOPPED, State.INTERRUPTED)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="messages")
     turn_key = models.UUIDField(null=True)  # the form's key: sending twice is one turn
     role = models.CharField(max_length=10, choices=Role.choices)
+    question = models.ForeignKey("self", models.CASCADE, null=True, related_name="answers")
     state = models.CharField(max_length=12, choices=State.choices, default=State.COMPLETE)
     text = models.TextField(blank=True)
     reasoning = models.TextField(blank=True)
+    history_cut = models.PositiveIntegerField(default=0)  # older messages that were not sent
+    stream_id = models.PositiveBigIntegerField(default=0)
     problem = models.TextField(blank=True)
     advice = models.TextField(blank=True)
     problem_kind = models.CharField(max_length=40, blank=True)  # the SDK's error class
+    retry_after = models.PositiveIntegerField(null=True)  # seconds, where the provider said
     created_at = models.DateTimeField(default=timezone.now)
     touched_at = models.DateTimeField(default=timezone.now)  # the running stream's sign of life
     ended_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)  # cost and proof are settled too: nothing follows
+
+    objects = MessageQuerySet.as_manager()
 
     class Meta:
         ordering = ("created_at",)
+        indexes = [
+            models.Index(fields=["conversation", "created_at"]),
+            models.Index(fields=["role", "closed_at", "touched_at"]),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["conversation", "turn_key", "role"], name="one_message_per_turn_and_role"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["conversation"],
+                condition=models.Q(role="assistant", state__in=("pending", "streaming")),
+                name="one_running_answer",
+            ),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.state} {self.pk}"
+
+    @property
+    def is_running(self) -> bool:
+        return self.state in self.RUNNING
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether a page should follow the stream: text, cost or proof are still to come."""
+        return self.role == self.Role.ASSISTANT and self.closed_at is None
 
 
 class Receipt(models.Model):
-    """What an answer cost and what proves it."""
+    """What an answer cost and what proves it.
+
+    `fee` is None where the answer broke off before the provider stated its usage: it bills the
+    answer all the same. The service is kept as it was when asked: prices and signers change.
+    """
 
     message = models.OneToOneField(Message, models.CASCADE, related_name="receipt")
     usage = models.OneToOneField(Usage, models.SET_NULL, null=True, related_name="receipt")
-    fee = NeuronField()
-    fee_lines = models.JSONField(default=list)  # label, quantity, unit, price, amount as text
+    fee = NeuronField(null=True)
+    fee_is_upper_bound = models.BooleanField(default=False)  # of several models' prices
+    fee_basis = models.CharField(max_length=20, blank=True)
+    fee_lines = models.JSONField(default=list)  # label, quantity, unit, unit_price, amount
+    service = models.JSONField(default=dict)  # the chain's record at the time of asking
     response_id = models.CharField(max_length=200, blank=True)
     request_sha256 = models.CharField(max_length=64, blank=True)
     response_sha256 = models.CharField(max_length=64, blank=True)
+    input_tokens = models.PositiveBigIntegerField(null=True)
+    output_tokens = models.PositiveBigIntegerField(null=True)
     first_token_ms = models.PositiveIntegerField(null=True)
     duration_ms = models.PositiveIntegerField(null=True)
-    outcome = models.CharField(max_length=20, default="not checked")  # zgcompute Outcome
+    outcome = models.CharField(
+        max_length=20,
+        choices=[(one.value, one.value) for one in Outcome],
+        default=Outcome.NOT_CHECKED.value,
+    )
     reason = models.TextField(blank=True)
     evidence = models.JSONField(null=True)
+    answered_at = models.DateTimeField(default=timezone.now)
     checked_at = models.DateTimeField(null=True)
-    can_retry = models.BooleanField(default=False)
+    checks = models.PositiveSmallIntegerField(default=0)
+    next_check_at = models.DateTimeField(null=True)  # None: there is nothing left to try
+
+    class Meta:
+        indexes = [models.Index(fields=["next_check_at"])]
+
+    def __str__(self) -> str:
+        return f"receipt of {self.message_id}"
+
+    @property
+    def is_checking(self) -> bool:
+        """Tell whether the first look for the signature is still under way."""
+        return self.checks == 0 and self.next_check_at is not None
+
+    @property
+    def can_retry(self) -> bool:
+        """Tell whether another look may still find the signature."""
+        is_kept = timezone.now() < self.answered_at + SIGNATURE_KEPT
+        return self.next_check_at is not None and is_kept
+
+    @property
+    def lines(self) -> list[FeeLine]:
+        """The bill's lines with their amounts in neuron."""
+        return [
+            FeeLine(label=line["label"], unit=line["unit"], **_numbers(line))
+            for line in self.fee_lines
+        ]
+
+    @property
+    def tokens(self) -> int | None:
+        """Tokens in and out together, where the provider counted them."""
+        if self.input_tokens is None or self.output_tokens is None:
+            return None
+        return self.input_tokens + self.output_tokens
+
+    @property
+    def tokens_per_second(self) -> int | None:
+        """Output tokens by the time from the first to the last, as a whole number."""
+        if not self.output_tokens or self.first_token_ms is None or self.duration_ms is None:
+            return None
+        return self.output_tokens * 1000 // max(1, self.duration_ms - self.first_token_ms)
+
+
+_COUNTS = ("quantity", "unit_price", "amount", "multiplier", "divisor")
+
+
+def _numbers(line: dict[str, str]) -> dict[str, int]:
+    """JSON readers lose digits of large numbers, so they are kept as text."""
+    return {name: int(line[name]) for name in _COUNTS}

@@ -1,1 +1,22 @@
 """What the workers do for this app."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from chat import receipts, transitions
+from marketplace.leases import lease
+
+
+@shared_task
+def close_lost_streams(network: str) -> None:
+    """End the running answers that no engine works on any more."""
+    transitions.interrupt_lost(network)
+
+
+@shared_task
+def check_answers(network: str) -> None:
+    """Look again for signatures that were missing."""
+    with lease(f"check_answers {network}", seconds=600) as mine:
+        if mine:
+            receipts.check_due(network)

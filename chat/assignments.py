@@ -1,0 +1,71 @@
+"""All that the engine needs to know to get one answer, read from the database in one go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from accounts import sessions
+from accounts.models import Wallet
+from chat.history import request_for
+from chat.models import Message
+from marketplace.models import Service
+from marketplace.network import served
+from zgcompute import types
+from zgcompute.errors import ServiceMissing, SessionExpired
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One request to one provider; `api_key` is a secret and stays out of every text."""
+
+    message_id: UUID
+    wallet: Wallet
+    network: str
+    is_local: bool
+    service: types.Service
+    api_key: str
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Assignment({self.message_id})"
+
+
+def assignment(message_id: UUID) -> Assignment:
+    """Read the assignment of a claimed answer.
+
+    Raises ServiceMissing where the provider has left, SessionExpired where the wallet has no
+    running session with it.
+    """
+    related = ("conversation__wallet", "question")
+    answer = Message.objects.select_related(*related).get(pk=message_id)
+    conversation = answer.conversation
+    wallet, network = conversation.wallet, conversation.network
+    service = _service(network, conversation.provider)
+    api_key = sessions.api_key_for(wallet, network, service.provider)
+    if api_key is None:
+        raise SessionExpired("Your session with this provider has ended.")
+    request = request_for(answer)
+    Message.objects.filter(pk=message_id).update(history_cut=request.left_out)
+    return Assignment(
+        message_id=message_id,
+        wallet=wallet,
+        network=network,
+        is_local=served()[network].local,
+        service=service,
+        api_key=api_key,
+        body=request.body,
+    )
+
+
+def drop_session(work: Assignment) -> None:
+    """Forget a session that the provider has refused: the next one needs a new signature."""
+    sessions.forget(work.wallet, work.network, work.service.provider)
+
+
+def _service(network: str, provider: str) -> types.Service:
+    services = Service.objects.on(network).listed()
+    row: Service | None = services.filter(provider=provider).first()
+    if row is None:
+        raise ServiceMissing("This provider is no longer registered.")
+    return row.snapshot()

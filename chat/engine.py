@@ -1,0 +1,108 @@
+"""Runs the answers of this process: one event loop in a thread of its own, away from requests.
+
+Started by the first question, ended with the process. Several processes may each have one: an
+answer belongs to the engine whose UPDATE claimed it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
+from uuid import UUID
+
+from chat import transitions
+from chat.answering import Answering, ChatProvider, Tools
+from chat.models import Message
+from chat.streams import StreamStore, store
+from chat.transitions import SITE_STOPPED
+from zgcompute import types
+from zgcompute.providers import AsyncDoor, AsyncProvider, async_door
+
+log = logging.getLogger(__name__)
+
+_DATABASE_THREADS = 4
+_CHECK_THREADS = 8
+
+
+Connect = Callable[[types.Service, bool], ChatProvider]
+
+
+def start(message_id: UUID) -> None:
+    """Get the answer `message_id` (pending, committed) in the background."""
+    _engine().start(message_id)
+
+
+def stop(message_id: UUID) -> None:
+    """Notice at once that the answer was ended; another process notices by itself in seconds."""
+    _engine().stop(message_id)
+
+
+class Engine:
+    """One loop, its threads, and the answers that run in it."""
+
+    def __init__(self, streams: StreamStore, connect: Connect | None = None) -> None:
+        self._database = ThreadPoolExecutor(_DATABASE_THREADS, "chat-database")
+        self._checks = ThreadPoolExecutor(_CHECK_THREADS, "chat-check")
+        self._tools = Tools(connect or _Doors(), streams, self._database, self._checks)
+        self._running: dict[UUID, Answering] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="chat", daemon=True)
+        self._thread.start()
+
+    def start(self, message_id: UUID) -> None:
+        self._loop.call_soon_threadsafe(self._begin, message_id)
+
+    def stop(self, message_id: UUID) -> None:
+        self._loop.call_soon_threadsafe(self._end, message_id)
+
+    def close(self) -> None:
+        """Stop the loop and leave every running answer interrupted, with the part that came."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=5)
+        for answering in self._running.values():
+            state = Message.State.INTERRUPTED
+            transitions.end(answering.message_id, state, answering.shown, SITE_STOPPED)
+        self._database.shutdown(wait=False, cancel_futures=True)
+        self._checks.shutdown(wait=False, cancel_futures=True)
+
+    def _begin(self, message_id: UUID) -> None:
+        answering = Answering(message_id, self._tools)
+        self._running[message_id] = answering
+        task = self._loop.create_task(answering.run())
+        self._tasks.add(task)
+        task.add_done_callback(partial(self._finished, message_id))
+
+    def _end(self, message_id: UUID) -> None:
+        if message_id in self._running:
+            self._running[message_id].is_over.set()
+
+    def _finished(self, message_id: UUID, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._running.pop(message_id, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("answer %s could not be ended", message_id, exc_info=error)
+
+
+class _Doors:
+    """The ways to providers, whose connections all answers of the loop share."""
+
+    def __init__(self) -> None:
+        self._doors: dict[bool, AsyncDoor] = {}
+
+    def __call__(self, service: types.Service, is_local: bool) -> ChatProvider:
+        if is_local not in self._doors:
+            self._doors[is_local] = async_door(local=is_local)
+        return AsyncProvider(service, door=self._doors[is_local])
+
+
+@cache
+def _engine() -> Engine:
+    engine = Engine(store())
+    atexit.register(engine.close)
+    return engine

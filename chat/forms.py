@@ -1,0 +1,92 @@
+"""What people may send: a question, and how the model is to be asked."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+
+MAX_QUESTION = 32_000  # characters
+MAX_SYSTEM_PROMPT = 8_000
+
+_TOO_LONG = "This is %(show_value)d characters long; a message may have %(limit_value)d."
+
+
+class KeyForm(forms.Form):
+    """The key that makes sending a form twice harmless."""
+
+    turn_key = forms.UUIDField()
+
+    @property
+    def key(self) -> UUID:
+        key: UUID = self.cleaned_data["turn_key"]
+        return key
+
+    @property
+    def problem(self) -> str:
+        """The first thing that is wrong, in words."""
+        for name, errors in self.errors.items():
+            return str(errors[0]) if name == "text" else "This form is incomplete. Reload the page."
+        return ""
+
+
+class QuestionForm(KeyForm):
+    """A message to the model."""
+
+    text = forms.CharField(
+        max_length=MAX_QUESTION,
+        error_messages={"required": "Write a message first.", "max_length": _TOO_LONG},
+    )
+
+
+class AskingForm(forms.Form):
+    """How the model is asked; what is left empty is left to the provider."""
+
+    system_prompt = forms.CharField(
+        required=False,
+        max_length=MAX_SYSTEM_PROMPT,
+        label="System prompt",
+        help_text="Sent ahead of every message: who the model should be, how it should answer.",
+        widget=forms.Textarea(attrs={"class": "input", "rows": 3}),
+    )
+    temperature = forms.FloatField(
+        required=False,
+        min_value=0,
+        max_value=2,
+        label="Temperature",
+        help_text="0 to 2: higher is freer.",
+        widget=forms.NumberInput(attrs={"class": "input", "step": "0.1", "placeholder": "auto"}),
+    )
+    top_p = forms.FloatField(
+        required=False,
+        min_value=0,
+        max_value=1,
+        label="Top p",
+        help_text="0 to 1: lower keeps to likely words.",
+        widget=forms.NumberInput(attrs={"class": "input", "step": "0.05", "placeholder": "auto"}),
+    )
+    max_tokens = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=1_000_000,
+        label="Most tokens",
+        help_text="Cuts the answer, and its cost.",
+        widget=forms.NumberInput(attrs={"class": "input", "placeholder": "auto"}),
+    )
+    seed = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=2**31 - 1,
+        label="Seed",
+        help_text="The same seed asks for the same answer.",
+        widget=forms.NumberInput(attrs={"class": "input", "placeholder": "auto"}),
+    )
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What is sent beside the messages."""
+        names = ("temperature", "top_p", "max_tokens", "seed")
+        return {
+            name: self.cleaned_data[name] for name in names if self.cleaned_data[name] is not None
+        }

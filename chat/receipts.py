@@ -1,0 +1,195 @@
+"""What an answer cost and what proves it: the bill is written once, the proof looked for until it
+is found or gone."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import usage
+from accounts.models import Usage
+from accounts.tasks import refresh_wallet_later
+from chat import transitions
+from chat.assignments import Assignment
+from chat.models import SIGNATURE_KEPT, Message, Receipt
+from marketplace.network import served
+from zgcompute import types
+from zgcompute.answers import ChatOutcome
+from zgcompute.fees import Fee, FeeLine, chat_fee
+from zgcompute.providers import HttpDoor, Provider, check_response, door
+from zgcompute.verification import Verdict
+
+PATIENCE = 8.0  # seconds; a signature is there a moment after the answer
+FIRST_RETRY = timedelta(seconds=15)  # doubled after each look that found no signature yet
+
+_BROKEN_OFF = "The answer broke off: the bytes received are not whole, so no signature fits them."
+_NEVER_LOOKED = "This site stopped before it could ask for the signature."
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the engine knows when the provider has ended; `outcome` is None where it broke off.
+
+    `text` is the whole answer, also what came after a stop; the times are of the provider's
+    stream in milliseconds.
+    """
+
+    outcome: ChatOutcome | None
+    text: str
+    first_token_ms: int | None
+    duration_ms: int | None
+
+
+def write(work: Assignment, facts: Facts) -> int:
+    """Store the receipt of an answer, and its usage where the fee is known; returns its key."""
+    outcome = facts.outcome
+    fee = chat_fee(work.service, outcome.usage, facts.text) if outcome else None
+    with transaction.atomic():
+        receipt, is_new = Receipt.objects.get_or_create(
+            message_id=work.message_id,
+            defaults={
+                "service": _service_record(work.service),
+                "first_token_ms": facts.first_token_ms,
+                "duration_ms": facts.duration_ms,
+                **(_outcome_fields(outcome) if outcome else {"reason": _BROKEN_OFF}),
+                **(_fee_fields(fee) if fee else {}),
+            },
+        )
+        if is_new and fee and outcome:
+            receipt.usage = _record_usage(work, fee, outcome)
+            receipt.save(update_fields=["usage"])
+            refresh_wallet_later(work.wallet.pk, work.network)  # its unsettled fees have grown
+    return receipt.pk
+
+
+def check(receipt_id: int, *, budget: float = PATIENCE) -> Receipt:
+    """Ask the provider for the signature, judge the answer, and store verdict and evidence.
+
+    Does nothing where the answer broke off or was judged before. Waits at most `budget` seconds
+    for a signature that is not there yet.
+    """
+    receipt = Receipt.objects.select_related("message__conversation").get(pk=receipt_id)
+    if receipt.next_check_at is None:
+        return receipt
+    network = served()[receipt.message.conversation.network]
+    provider = Provider(service_of(receipt), door=_door(network.local))
+    verdict = check_response(
+        provider,
+        receipt.response_id,
+        request_sha256=receipt.request_sha256,
+        response_sha256=receipt.response_sha256,
+        model=receipt.message.conversation.model,
+        budget=budget,
+    )
+    return _keep(receipt, verdict)
+
+
+def check_due(network: str) -> int:
+    """Look again for the signatures that were missing, and close what lost its engine.
+
+    Returns how many receipts were looked at.
+    """
+    _settle_abandoned(network)
+    due = Receipt.objects.filter(
+        message__conversation__network=network, next_check_at__lte=timezone.now()
+    )
+    keys = list(due.order_by("next_check_at").values_list("pk", flat=True)[:50])
+    for key in keys:
+        check(key, budget=0)
+    return len(keys)
+
+
+def service_of(receipt: Receipt) -> types.Service:
+    """The service as it was on chain when the question was sent."""
+    record: dict[str, Any] = dict(receipt.service)
+    for name in ("input_price", "output_price"):
+        record[name] = int(record[name])
+    return types.Service(**record)
+
+
+def _keep(receipt: Receipt, verdict: Verdict) -> Receipt:
+    now = timezone.now()
+    network = served()[receipt.message.conversation.network]
+    receipt.outcome, receipt.reason = verdict.outcome.value, verdict.reason
+    receipt.checked_at, receipt.checks = now, receipt.checks + 1
+    receipt.next_check_at = _next_check(receipt, now) if verdict.can_retry else None
+    receipt.evidence = verdict.to_evidence(
+        network=network.slug,
+        chain_id=network.chain_id,
+        response_id=receipt.response_id,
+        checked_at=int(now.timestamp()),
+    )
+    names = ["outcome", "reason", "checked_at", "checks", "next_check_at", "evidence"]
+    receipt.save(update_fields=names)
+    return receipt
+
+
+def _next_check(receipt: Receipt, now: datetime) -> datetime | None:
+    next_check = now + FIRST_RETRY * 2 ** (receipt.checks - 1)
+    return next_check if next_check < receipt.answered_at + SIGNATURE_KEPT else None
+
+
+def _settle_abandoned(network: str) -> None:
+    """Close the answers that ended, but whose engine stopped before bill and proof."""
+    abandoned = Message.objects.abandoned(timezone.now() - transitions.LOST_AFTER).ended()
+    for message in abandoned.filter(conversation__network=network).with_proof()[:50]:
+        if not hasattr(message, "receipt") and message.state in Message.READABLE:
+            Receipt.objects.create(message=message, reason=_NEVER_LOOKED)
+        transitions.close(message.pk)
+
+
+def _outcome_fields(outcome: ChatOutcome) -> dict[str, Any]:
+    tokens = outcome.usage
+    return {
+        "response_id": outcome.response_id,
+        "request_sha256": outcome.request_sha256,
+        "response_sha256": outcome.response_sha256,
+        "input_tokens": tokens.prompt_tokens if tokens else None,
+        "output_tokens": tokens.completion_tokens if tokens else None,
+        "next_check_at": timezone.now() + FIRST_RETRY,
+    }
+
+
+def _fee_fields(fee: Fee) -> dict[str, Any]:
+    return {
+        "fee": fee.total,
+        "fee_basis": fee.basis,
+        "fee_lines": [_line(line) for line in fee.lines],
+        "fee_is_upper_bound": fee.is_upper_bound,
+    }
+
+
+def _line(line: FeeLine) -> dict[str, Any]:
+    record = asdict(line)
+    for name in ("quantity", "unit_price", "amount", "multiplier", "divisor"):
+        record[name] = str(record[name])
+    return record
+
+
+def _service_record(service: types.Service) -> dict[str, Any]:
+    record = asdict(service)
+    for name in ("input_price", "output_price"):
+        record[name] = str(record[name])
+    return record
+
+
+def _record_usage(work: Assignment, fee: Fee, outcome: ChatOutcome) -> Usage:
+    return usage.record(
+        work.wallet,
+        work.network,
+        work.service.provider,
+        work.service.model,
+        work.service.service_type,
+        fee,
+        outcome.usage,
+    )
+
+
+@cache
+def _door(is_local: bool) -> HttpDoor:
+    return door(local=is_local)

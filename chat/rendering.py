@@ -1,0 +1,186 @@
+"""Hostile Markdown to allowed HTML: the one place where a model's words become markup.
+
+Two walls: the Markdown parser is told to emit nothing live (no raw HTML, no images, no link
+that is not http, https or mailto), and whatever it emits still passes an allow-list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from html import escape
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import nh3
+from django.utils.safestring import SafeString, mark_safe
+from markdown_it import MarkdownIt
+from mdit_py_plugins.tasklists import tasklists_plugin
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+from pygments.util import ClassNotFound
+
+if TYPE_CHECKING:
+    from markdown_it.renderer import RendererHTML
+    from markdown_it.token import Token
+
+MAX_RENDERED = 200_000  # characters; a longer text is shown as it is, unformatted
+MAX_HIGHLIGHTED = 20_000  # characters of one code block
+_MAX_CACHED = 20_000
+
+_SCHEMES = {"http", "https", "mailto"}
+_TAGS = {
+    *("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "li"),
+    *("strong", "em", "s", "a", "code", "pre", "span", "div", "button"),
+    *("table", "thead", "tbody", "tr", "th", "td"),
+}
+_ATTRIBUTES = {
+    "a": {"href", "title", "rel", "class"},
+    "ol": {"start"},
+    "li": {"class"},
+    "span": {"class"},
+    "div": {"class", "tabindex"},
+    "code": {"class"},
+    "button": {"class", "type", "data-copy-code"},
+    "pre": {"tabindex"},
+    "th": {"class"},
+    "td": {"class"},
+}
+_DIRECTION_MARKS = {
+    ord(mark): None for mark in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+}
+_FORMATTER = HtmlFormatter(nowrap=True)
+
+
+def to_safe_html(text: str) -> SafeString:
+    """Return `text` (Markdown of an unknown author) as HTML that is safe in our pages.
+
+    Never raises on any text. Remote images become links, so that nothing is fetched unasked;
+    characters that reverse the reading direction are dropped.
+    """
+    if len(text) <= _MAX_CACHED:
+        return _cached(text)
+    return _to_safe_html(text)
+
+
+@lru_cache(maxsize=512)
+def _cached(text: str) -> SafeString:
+    return _to_safe_html(text)
+
+
+def _to_safe_html(text: str) -> SafeString:
+    text = text.translate(_DIRECTION_MARKS)
+    if len(text) > MAX_RENDERED:
+        return mark_safe(f'<div class="prose__plain">{escape(text)}</div>')  # noqa: S308
+    return mark_safe(_CLEANER.clean(_MARKDOWN.render(text)))  # noqa: S308
+
+
+def _is_allowed_link(url: str) -> bool:
+    try:
+        return urlsplit(url.strip()).scheme.lower() in _SCHEMES
+    except ValueError:
+        return False
+
+
+def _link_open(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
+) -> str:
+    tokens[index].attrSet("rel", "noopener noreferrer nofollow ugc")
+    return str(renderer.renderToken(tokens, index, options, env))
+
+
+def _image(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
+) -> str:
+    url, label = str(tokens[index].attrGet("src") or ""), escape(tokens[index].content or "image")
+    if not _is_allowed_link(url):
+        return label
+    rel = "noopener noreferrer nofollow ugc"
+    return f'<a class="prose__image" rel="{rel}" href="{escape(url)}">Image: {label}</a>'
+
+
+def _table_open(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
+) -> str:
+    return '<div class="prose__table" tabindex="0"><table>'
+
+
+def _table_close(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
+) -> str:
+    return "</table></div>"
+
+
+def _cell_open(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
+) -> str:
+    """The parser aligns cells with style attributes, which our CSP forbids: use a class."""
+    token = tokens[index]
+    style = str(token.attrs.pop("style", ""))
+    if style:
+        token.attrSet("class", "cell--" + style.removeprefix("text-align:"))
+    return str(renderer.renderToken(tokens, index, options, env))
+
+
+def _task_box(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
+) -> str:
+    """With raw HTML off, the task list's check boxes are the only inline HTML there is."""
+    done = 'checked="checked"' in tokens[index].content
+    word, box = ("Done:", "☑") if done else ("To do:", "☐")
+    return f'<span class="visually-hidden">{word} </span><span class="task-box">{box}</span>'
+
+
+def _code_block(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
+) -> str:
+    token = tokens[index]
+    language = (token.info.split() or [""])[0][:30]
+    label = f'<span class="code__language">{escape(language or "text")}</span>'
+    copy = '<button class="code__copy" type="button" data-copy-code="1">Copy</button>'
+    code = _highlighted(token.content, language)
+    return (
+        f'<div class="code"><div class="code__head">{label}{copy}</div>'
+        f'<pre tabindex="0"><code class="code__text">{code}</code></pre></div>'
+    )
+
+
+def _highlighted(code: str, language: str) -> str:
+    if not language or len(code) > MAX_HIGHLIGHTED:
+        return escape(code)
+    try:
+        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
+    except ClassNotFound:
+        return escape(code)
+    return str(highlight(code, lexer, _FORMATTER))
+
+
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False, "linkify": False})
+    parser.enable(["table", "strikethrough"]).use(tasklists_plugin)
+    parser.validateLink = _is_allowed_link  # type: ignore[method-assign]
+    for kind, rule in {
+        "link_open": _link_open,
+        "image": _image,
+        "table_open": _table_open,
+        "table_close": _table_close,
+        "th_open": _cell_open,
+        "td_open": _cell_open,
+        "html_inline": _task_box,
+        "fence": _code_block,
+        "code_block": _code_block,
+    }.items():
+        parser.add_render_rule(kind, rule)
+    return parser
+
+
+_MARKDOWN = _parser()
+_CLEANER = nh3.Cleaner(
+    tags=_TAGS,
+    attributes=_ATTRIBUTES,
+    url_schemes=_SCHEMES,
+    link_rel=None,
+    attribute_filter=None,
+    generic_attribute_prefixes=None,
+)

@@ -1,0 +1,126 @@
+"""What a chat page shows around its messages: the provider, and what is missing before sending."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.http import HttpRequest
+
+from accounts import readiness
+from accounts.models import Wallet
+from chat.forms import AskingForm
+from chat.models import Conversation, Message
+from chat.remedies import Remedy, remedy
+from chat.turns import Turn, turns_of
+from marketplace.models import Service
+from marketplace.network import served
+from zgcompute.networks import Network
+
+SHOWN_CONVERSATIONS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A place to ask: a service, and the steps of this visitor towards using it."""
+
+    network: Network
+    service: Service | None
+    steps: list[readiness.Step]
+    turn_key: UUID
+
+    @property
+    def next_step(self) -> readiness.Step | None:
+        """The first step that is not done."""
+        return next((step for step in self.steps if not step.done), None)
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the service takes questions at all."""
+        service = self.service
+        return service is not None and service.is_open and not service.url_problem
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether the next step is unknown until the balances have been read."""
+        return self.next_step is not None and self.next_step.is_waiting
+
+
+def room(request: HttpRequest, network: str, service: Service | None) -> Room:
+    """Return the room of `service` for whoever asks."""
+    steps = readiness.steps(wallet_of(request), network, service) if service else []
+    return Room(served()[network], service, steps, uuid4())
+
+
+def wallet_of(request: HttpRequest) -> Wallet | None:
+    """The signed-in wallet, or None."""
+    return request.user if isinstance(request.user, Wallet) else None
+
+
+def service_of(conversation: Conversation) -> Service | None:
+    """The service that the conversation is with, as it is now."""
+    services = Service.objects.on(conversation.network)
+    found: Service | None = services.filter(provider=conversation.provider).first()
+    return found
+
+
+def chat_services(network: str) -> list[Service]:
+    """The chat services of the network: those open for use first, then by name."""
+    services = Service.objects.on(network).listed().of_type("chatbot").by_name()
+    return sorted(services, key=lambda one: (not one.is_open, one.reachable is False))
+
+
+def conversations_of(request: HttpRequest, network: str) -> list[Conversation]:
+    """The visitor's own conversations, newest first."""
+    wallet = wallet_of(request)
+    if wallet is None:
+        return []
+    return list(Conversation.objects.of(wallet, network)[:SHOWN_CONVERSATIONS])
+
+
+def conversation_context(request: HttpRequest, conversation: Conversation) -> dict[str, Any]:
+    """What the conversation page needs."""
+    turns = turns_of(conversation)
+    place = room(request, conversation.network, service_of(conversation))
+    return {
+        "section": "chat",
+        "conversation": conversation,
+        "conversations": conversations_of(request, conversation.network),
+        "turns": [turn_context(turn, place) for turn in turns],
+        "room": place,
+        "asking": asking_form(conversation),
+    }
+
+
+def turn_context(turn: Turn, place: Room) -> dict[str, Any]:
+    """What a turn's fragments need."""
+    return {"question": turn.question, **answer_context(turn.answer, place)}
+
+
+def answer_context(answer: Message, place: Room) -> dict[str, Any]:
+    """What an answer's fragment needs."""
+    help_for = remedy(answer)
+    return {
+        "answer": answer,
+        "receipt": getattr(answer, "receipt", None),
+        "remedy": help_for,
+        "remedy_step": _step(place, help_for),
+        "again_key": uuid4(),
+        "room": place,
+    }
+
+
+def asking_form(conversation: Conversation | None = None) -> AskingForm:
+    """The form for how the model is asked, filled with what the conversation remembers."""
+    if conversation is None:
+        return AskingForm()
+    return AskingForm(
+        initial={"system_prompt": conversation.system_prompt, **conversation.parameters}
+    )
+
+
+def _step(place: Room, help_for: Remedy | None) -> readiness.Step | None:
+    if help_for is None:
+        return None
+    return next((step for step in place.steps if step.key == help_for.step), None)

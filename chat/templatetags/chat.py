@@ -1,0 +1,54 @@
+"""How templates print answers."""
+
+from __future__ import annotations
+
+from django import template
+from django.utils.safestring import SafeString
+
+from chat.blocks import finished_length
+from chat.rendering import to_safe_html
+
+register = template.Library()
+
+
+@register.filter
+def markdown(text: str) -> SafeString:
+    """A model's Markdown as safe HTML."""
+    return to_safe_html(text)
+
+
+@register.filter
+def finished(text: str) -> str:
+    """The complete blocks of a growing text."""
+    return text[: finished_length(text)]
+
+
+@register.filter
+def unfinished(text: str) -> str:
+    """What follows the complete blocks: shown as it is until it is complete."""
+    return text[finished_length(text) :]
+
+
+@register.filter
+def seconds(milliseconds: int | None) -> str:
+    """Milliseconds as seconds with one decimal (two below one second)."""
+    if milliseconds is None:
+        return ""
+    places = 2 if milliseconds < 1000 else 1
+    return f"{milliseconds / 1000:.{places}f} s"
+
+
+@register.filter
+def tone(outcome: str) -> str:
+    """The state's colour for an outcome; only a verified answer is green."""
+    return {"verified": "good", "failed": "bad", "not checked": "warn"}.get(outcome, "")
+
+
+@register.filter
+def outcome_icon(outcome: str) -> str:
+    """The icon for an outcome: four outcomes, four shapes."""
+    return {
+        "verified": "shield-check",
+        "failed": "shield-exclamation",
+        "not verifiable": "no-symbol",
+    }.get(outcome, "question-mark-circle")

@@ -1,0 +1,105 @@
+"""The single async view: follow an answer as it is written, from any place, in any tab."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from typing import ParamSpec, TypeVar
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.db import close_old_connections, connections
+from django.http import HttpRequest, StreamingHttpResponse
+from django.template.loader import render_to_string
+from django.views.decorators.http import require_GET
+
+from chat.access import answer_for
+from chat.live import Event
+from chat.models import Message
+from chat.rooms import answer_context, room, service_of
+from chat.streams import Gap, store
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+PATIENCE = 5.0  # seconds of silence before a comment is sent and the database asked
+GAP_SECONDS = 1.0
+_FRAGMENTS = {"answer": "chat/_answer.html", "receipt": "chat/_receipt.html"}
+
+
+@require_GET
+async def stream(request: HttpRequest, network: str, pk: UUID) -> StreamingHttpResponse:
+    """Server-sent events of an answer after Last-Event-ID (or ?after=), until it is closed."""
+    wallet = await request.auser()
+    answer = await _database(answer_for, wallet, network, pk)
+    await sync_to_async(connections.close_all)()  # nothing else will use this request's thread
+    frames = _frames(request, answer, _place(request))
+    response = StreamingHttpResponse(frames, content_type="text/event-stream")
+    response["Cache-Control"] = "no-store"
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+async def _frames(request: HttpRequest, answer: Message, place: int) -> AsyncIterator[str]:
+    yield "retry: 1000\n\n"
+    while answer.is_open:
+        try:
+            async with aclosing(store().read(answer.pk, place, patience=PATIENCE)) as events:
+                async for streamed in events:
+                    if streamed is None:
+                        break
+                    place = streamed.id
+                    yield await _frame(request, answer, streamed.event, place)
+                else:
+                    return
+            yield ": nothing new\n\n"
+        except Gap:
+            await asyncio.sleep(GAP_SECONDS)
+        answer = await _database(_again, answer)
+        if answer.stream_id > place:  # the events between are gone, or in another process
+            place = answer.stream_id
+            yield await _frame(request, answer, _CHANGED, place)
+    yield await _frame(request, answer, _CHANGED, place)
+    yield await _frame(request, answer, _DONE, place)
+
+
+async def _frame(request: HttpRequest, answer: Message, event: Event, place: int) -> str:
+    data = event.data
+    if event.name in _FRAGMENTS:
+        data = {"html": await _database(_fragment, request, answer, event.name)}
+    return f"id: {place}\nevent: {event.name}\ndata: {json.dumps(data)}\n\n"
+
+
+def _fragment(request: HttpRequest, answer: Message, name: str) -> str:
+    """The part of the page as the database has it now, made for this visitor."""
+    answer = _again(answer)
+    place = room(request, answer.conversation.network, service_of(answer.conversation))
+    context = {"conversation": answer.conversation, **answer_context(answer, place)}
+    return render_to_string(_FRAGMENTS[name], context, request)
+
+
+def _again(answer: Message) -> Message:
+    related = Message.objects.select_related("conversation", "receipt")
+    fresh: Message = related.get(pk=answer.pk)
+    return fresh
+
+
+async def _database(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run `function` in a shared thread, so that a thousand readers need a few connections."""
+
+    def work() -> T:
+        close_old_connections()
+        return function(*args, **kwargs)
+
+    return await sync_to_async(work, thread_sensitive=False)()
+
+
+def _place(request: HttpRequest) -> int:
+    """The last event that the page has; the browser's own word on a reconnect comes first."""
+    text = request.headers.get("Last-Event-ID") or request.GET.get("after", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
+
+
+_CHANGED, _DONE = Event("answer", {}), Event("done", {})
