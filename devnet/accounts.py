@@ -53,6 +53,8 @@ def account(index: int) -> DevAccount:
 
 def provider(name: str) -> DevAccount:
     """Return the account of the provider called `name`; raises ValueError for an unknown name."""
+    if name not in PROVIDERS:
+        raise ValueError(f"The devnet has no provider {name!r}, only {', '.join(PROVIDERS)}.")
     return account(FIRST_PROVIDER + PROVIDERS.index(name))
 
 

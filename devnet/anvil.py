@@ -149,8 +149,8 @@ class Anvil:
             self._heart.start()
 
     def _beat(self) -> None:
-        """Mine what `_Pulse` asks for, until the node is stopped or gone."""
-        pulse = _Pulse()
+        """Mine what `Pulse` asks for, until the node is stopped or gone."""
+        pulse = Pulse()
         while not self._stopping.wait(self.block_time) and self.is_running:
             try:
                 if pulse.wants_block(self.node.call("eth_getBlockByNumber", "latest", False)):
@@ -159,7 +159,7 @@ class Anvil:
                 continue  # a busy node answers the next time; a dead one ends the loop
 
 
-class _Pulse:
+class Pulse:
     """Decides when an empty block is due."""
 
     def __init__(self) -> None:
