@@ -49,6 +49,6 @@ def site(request: HttpRequest) -> dict[str, Any]:
 
 
 def _same_section(match: ResolverMatch | None, slug: str) -> str:
-    """The section's front page on another network: what belongs to one network has no twin there."""
+    """The section's front page on another network, since what is inside belongs to one network."""
     namespace = match.namespace if match is not None else ""
     return reverse(_FRONT_PAGES.get(namespace, _FRONT_PAGES["marketplace"]), args=(slug,))

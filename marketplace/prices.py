@@ -17,6 +17,7 @@ PER_MILLION = 10**6
 EXAMPLE_USAGE = Usage(prompt_tokens=1_000, completion_tokens=500)
 EXAMPLE_SECONDS = 60
 _BEYOND_ALL_TIERS = 2**63
+_MOST_DECIMALS = 9
 _LABELS = {
     "text-to-image": ("", "Image"),
     "image-editing": ("", "Image"),
@@ -73,9 +74,10 @@ def price_list(service: Service) -> PriceList:
 
 
 def decimals(amounts_shown: Iterable[int | None]) -> int:
-    """Return how many decimals the longest of these amounts has on screen."""
+    """Return how many decimals a column of these amounts has; a few very small ones stand out."""
     texts = (amounts.short(amount, round_up=True) for amount in amounts_shown if amount is not None)
-    return max((len(text.partition(".")[2]) for text in texts), default=0)
+    longest = max((len(text.partition(".")[2]) for text in texts), default=0)
+    return min(longest, _MOST_DECIMALS)
 
 
 def example(service: Service) -> tuple[str, Fee] | None:
