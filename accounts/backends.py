@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.http import HttpRequest
+from django.utils import timezone
 
 from accounts.models import Wallet
+
+_SEEN_EVERY = timedelta(minutes=1)
 
 
 class SignedMessage:
@@ -14,4 +19,9 @@ class SignedMessage:
         return None
 
     def get_user(self, user_id: int) -> Wallet | None:
-        return Wallet.objects.filter(pk=user_id).first()
+        """The wallet of a session; noted as seen, so that workers keep its balances fresh."""
+        wallet = Wallet.objects.filter(pk=user_id).first()
+        if wallet and timezone.now() - wallet.seen_at > _SEEN_EVERY:
+            wallet.seen_at = timezone.now()
+            wallet.save(update_fields=["seen_at"])
+        return wallet

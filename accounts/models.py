@@ -31,7 +31,7 @@ class Wallet(AbstractBaseUser):
     objects: ClassVar[WalletManager] = WalletManager()
 
     def __str__(self) -> str:
-        return self.address
+        return str(self.address)
 
 
 class Nonce(models.Model):
@@ -39,6 +39,9 @@ class Nonce(models.Model):
 
     value = models.CharField(max_length=64, primary_key=True)
     issued_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.value
 
 
 class Ledger(models.Model):
@@ -59,9 +62,12 @@ class Ledger(models.Model):
             models.UniqueConstraint(fields=["wallet", "network"], name="one_ledger_per_network")
         ]
 
+    def __str__(self) -> str:
+        return f"ledger on {self.network}, {self.available} of {self.total} neuron available"
+
     @property
     def locked(self) -> int:
-        return max(0, self.total - self.available)
+        return max(0, int(self.total) - int(self.available))
 
 
 class SubAccount(models.Model):
@@ -88,10 +94,13 @@ class SubAccount(models.Model):
             )
         ]
 
+    def __str__(self) -> str:
+        return f"{self.balance} neuron with {self.provider} on {self.network}"
+
     @property
     def free(self) -> int:
         """Neuron the provider can count on, before unsettled fees."""
-        return max(0, self.balance - self.pending_refund)
+        return max(0, int(self.balance) - int(self.pending_refund))
 
 
 class Refund(models.Model):
@@ -105,6 +114,14 @@ class Refund(models.Model):
 
     class Meta:
         ordering = ("created_at", "index")
+
+    def __str__(self) -> str:
+        return f"{self.amount} neuron payable at {self.payable_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def is_payable(self) -> bool:
+        """Whether its lock time has passed: the next retrieval brings it home."""
+        return self.payable_at <= timezone.now()
 
 
 class Transaction(models.Model):
@@ -121,6 +138,7 @@ class Transaction(models.Model):
         REPLACED = "replaced"  # another transaction with the same nonce was mined
         DROPPED = "dropped"  # the chain no longer knows it
         MISMATCHED = "mismatched"  # the reported hash is of another transaction
+        EXPIRED = "expired"  # never answered in the wallet
 
     OPEN = (State.PREPARED, State.SUBMITTED, State.SENT, State.MINED)
 
@@ -133,27 +151,49 @@ class Transaction(models.Model):
     to = AddressField()
     data = models.TextField()
     value = NeuronField(default=0)
+    note = models.TextField(blank=True)  # what was special about it when it was prepared
+    fee_estimate = NeuronField(null=True)  # before sending; `network_fee` is what was paid
     state = models.CharField(max_length=12, choices=State.choices, default=State.PREPARED)
     hash = models.CharField(max_length=66, blank=True)
     nonce = models.PositiveBigIntegerField(null=True)
     block_number = models.PositiveBigIntegerField(null=True)
     confirmations = models.PositiveIntegerField(default=0)
+    block_hash = models.CharField(max_length=66, blank=True)
     network_fee = NeuronField(null=True)
     reason = models.TextField(blank=True)
     advice = models.TextField(blank=True)
     prepared_at = models.DateTimeField(default=timezone.now)
     submitted_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True)  # when the chain last knew the hash
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ("-prepared_at",)
         constraints = [
             models.UniqueConstraint(
-                fields=["network", "hash"],
+                fields=["wallet", "network", "hash"],
                 name="one_transaction_per_hash",
                 condition=~models.Q(hash=""),
             )
         ]
+
+    def __str__(self) -> str:
+        return f"{self.function} on {self.network}: {self.state}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something may still happen to it."""
+        return self.state in self.OPEN
+
+    @property
+    def is_on_chain(self) -> bool:
+        return self.state in (self.State.MINED, self.State.CONFIRMED)
+
+    def end(self, state: State, reason: str = "", advice: str = "") -> None:
+        """Put the transaction into its final state, in words."""
+        self.state, self.reason, self.advice = state, reason, advice
+        self.ended_at = timezone.now()
+        self.save()
 
 
 class ProviderSession(models.Model):
@@ -173,6 +213,9 @@ class ProviderSession(models.Model):
                 fields=["wallet", "network", "provider"], name="one_session_per_provider"
             )
         ]
+
+    def __str__(self) -> str:
+        return f"session with {self.provider} until {self.expires_at:%Y-%m-%d %H:%M}"
 
 
 class Settlement(models.Model):
@@ -200,6 +243,9 @@ class Settlement(models.Model):
             )
         ]
 
+    def __str__(self) -> str:
+        return f"{self.amount} neuron settled with {self.provider} on {self.network}"
+
 
 class Usage(models.Model):
     """One billed request made through this site, with its exact fee."""
@@ -214,10 +260,30 @@ class Usage(models.Model):
     fee = NeuronField()
     basis = models.CharField(max_length=20)  # what the fee was computed from: usage, words, …
     happened_at = models.DateTimeField(default=timezone.now)
+    paid = NeuronField(default=0)  # how much of the fee settlements have taken
     settlement = models.ForeignKey(
         Settlement, models.SET_NULL, null=True, related_name="paid_usage"
-    )
+    )  # the one that paid the last of it
 
     class Meta:
         ordering = ("-happened_at",)
         verbose_name_plural = "usage"
+
+    def __str__(self) -> str:
+        return f"{self.fee} neuron for {self.model} on {self.network}"
+
+    @property
+    def unpaid(self) -> int:
+        """Neuron of the fee that no settlement has taken yet."""
+        return int(self.fee) - int(self.paid)
+
+
+class Payment(models.Model):
+    """The part of a settlement that paid (a part of) one usage; undone with its settlement."""
+
+    settlement = models.ForeignKey(Settlement, models.CASCADE, related_name="payments")
+    usage = models.ForeignKey(Usage, models.CASCADE, related_name="payments")
+    amount = NeuronField()
+
+    def __str__(self) -> str:
+        return f"{self.amount} neuron"

@@ -1,6 +1,28 @@
+"""Resources of this app, below /<network>/account/."""
+
 from django.urls import path
 
-from accounts import views
+from accounts.views import account, demo_wallet, provider_sessions, sign_in, transactions
 
 app_name = "accounts"
-urlpatterns = [path("", views.account, name="account")]
+urlpatterns = [
+    path("", account.account, name="account"),
+    path("balances/", account.balances, name="balances"),
+    path("history/", account.history, name="history"),
+    path("refresh/", account.refreshing, name="refresh"),
+    path("sign-in-message/", sign_in.message, name="sign-in-message"),
+    path("sign-in/", sign_in.sign_in, name="sign-in"),
+    path("sign-out/", sign_in.sign_out, name="sign-out"),
+    path("demo-wallet/", demo_wallet.relay, name="demo-wallet"),
+    path("deposit/", transactions.deposit, name="deposit"),
+    path("transfer/", transactions.transfer, name="transfer"),
+    path("acknowledgement/", transactions.acknowledgement, name="acknowledgement"),
+    path("retrieval/", transactions.retrieval, name="retrieval"),
+    path("withdrawal/", transactions.withdrawal, name="withdrawal"),
+    path("transactions/<uuid:key>/", transactions.show, name="transaction"),
+    path("transactions/<uuid:key>/fee/", transactions.fee, name="fee"),
+    path("transactions/<uuid:key>/outcome/", transactions.outcome, name="outcome"),
+    path("sessions/<str:address>/prepare/", provider_sessions.prepare, name="session-prepare"),
+    path("sessions/<str:address>/", provider_sessions.start, name="session-start"),
+    path("sessions/<str:address>/end/", provider_sessions.end, name="session-end"),
+]

@@ -14,6 +14,7 @@ from zgcompute.types import Service, Usage
 if TYPE_CHECKING:
     from zgcompute.model_cards import ModelCard
 
+MINIMUM_RESERVE = 10**18  # neuron a provider keeps untouched in a sub-account (PROTOCOL §5.3)
 MAX_SPEECH_SECONDS = 99 * 3600  # providers bill no more of one recording
 # What Go's strings.Fields takes for space; Python's own idea of it is wider.
 _WORD = re.compile("[^\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")

@@ -1,0 +1,47 @@
+"""Who may see what: everything of a wallet is reached through these; strangers get 404."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+
+from accounts.models import Transaction, Wallet
+from marketplace.problems import problem
+
+P = ParamSpec("P")
+
+
+class WalletRequest(HttpRequest):
+    """A request of a signed-in wallet."""
+
+    user: Wallet
+
+
+def signed_in(
+    view: Callable[Concatenate[Any, P], HttpResponse],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """Let only signed-in wallets through; others are told to sign in (401)."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return problem(
+                request,
+                "You are signed out.",
+                "Connect your wallet and sign in, then do it again.",
+                title="Signed out",
+                status=401,
+            )
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+def transaction_for(wallet: Wallet, network: str, key: UUID) -> Transaction:
+    """The wallet's own transaction on that network, or 404."""
+    return get_object_or_404(Transaction, wallet=wallet, network=network, pk=key)

@@ -1,0 +1,154 @@
+"""What the page says about a transaction: before the wallet opens, and about each of its states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from accounts.models import Transaction
+from zgcompute.amounts import exact
+
+_State = Transaction.State
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A transaction in plain words: its name, what will be signed, what follows from it."""
+
+    title: str
+    signing: str
+    afterwards: str
+    done: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateWords:
+    """A state as a word, the style and icon it is shown with, and a sentence."""
+
+    word: str
+    style: str
+    icon: str
+    sentence: str
+
+
+def story(transaction: Transaction) -> Story:
+    """The words for `transaction`, chosen by the contract's function."""
+    return _STORIES[transaction.function](transaction)
+
+
+def state_words(transaction: Transaction) -> StateWords:
+    """The words for the state that `transaction` is in."""
+    return _STATES[_State(transaction.state)]
+
+
+def _short(address: str) -> str:
+    return f"{address[:6]}…{address[-4:]}"
+
+
+def _deposit(transaction: Transaction) -> Story:
+    amount = f"{exact(transaction.amount)} 0G"
+    return Story(
+        title=f"Deposit {amount}",
+        signing=f"Your wallet will ask you to send {amount} to the ledger contract "
+        f"{_short(transaction.to)} (depositFund).",
+        afterwards="Once mined, the amount is available in your ledger. It stays yours: you can "
+        "lock it with a provider, or withdraw it again.",
+        done=f"{amount} are in your ledger.",
+    )
+
+
+def _transfer(transaction: Transaction) -> Story:
+    amount, provider = f"{exact(transaction.amount)} 0G", _short(transaction.provider)
+    return Story(
+        title=f"Transfer {amount} to provider {provider}",
+        signing=f"Your wallet will ask you to call transferFund on the ledger contract "
+        f"{_short(transaction.to)}, with a value of 0: {amount} move inside your ledger, from "
+        f"available to locked with {provider}.",
+        afterwards="Once mined, this provider answers you and takes its fees from this amount "
+        "only. The transfer also acknowledges the provider's signer. What is not used can be "
+        "retrieved.",
+        done=f"{amount} are locked with {provider}.",
+    )
+
+
+def _acknowledge(transaction: Transaction) -> Story:
+    provider = _short(transaction.provider)
+    return Story(
+        title=f"Acknowledge the signer of {provider}",
+        signing=f"Your wallet will ask you to call acknowledgeTEESigner on the serving contract "
+        f"{_short(transaction.to)}. No 0G moves.",
+        afterwards="Once mined, the provider may settle the fees of your requests. It can take "
+        "some minutes until the provider notices.",
+        done=f"You have acknowledged the signer of {provider}.",
+    )
+
+
+def _retrieve(transaction: Transaction) -> Story:
+    amount, provider = f"{exact(transaction.amount)} 0G", _short(transaction.provider)
+    return Story(
+        title=f"Retrieve funds from {provider}",
+        signing=f"Your wallet will ask you to call retrieveFund on the ledger contract "
+        f"{_short(transaction.to)}, with a value of 0.",
+        afterwards=f"This is the first of two steps: {amount} start their lock time. When it has "
+        "passed, retrieve once more to bring them into your ledger. Until then the provider "
+        "refuses requests, and fees you still owe are taken from this amount."
+        if transaction.amount
+        else "What is due comes into your ledger and is available there.",
+        done=f"{amount} are on their way back from {provider}."
+        if transaction.amount
+        else f"What was due from {provider} is in your ledger.",
+    )
+
+
+def _withdraw(transaction: Transaction) -> Story:
+    amount = f"{exact(transaction.amount)} 0G"
+    return Story(
+        title=f"Withdraw {amount}",
+        signing=f"Your wallet will ask you to call refund on the ledger contract "
+        f"{_short(transaction.to)}, with a value of 0.",
+        afterwards=f"Once mined, {amount} are back in your wallet.",
+        done=f"{amount} are back in your wallet.",
+    )
+
+
+_STORIES: dict[str, Callable[[Transaction], Story]] = {
+    "depositFund": _deposit,
+    "transferFund": _transfer,
+    "acknowledgeTEESigner": _acknowledge,
+    "retrieveFund": _retrieve,
+    "refund": _withdraw,
+}
+
+_STATES: dict[Transaction.State, StateWords] = {
+    _State.PREPARED: StateWords("not sent", "wait", "pencil-square", "It waits for your wallet."),
+    _State.REJECTED: StateWords("declined", "plain", "x-circle", "Nothing was sent."),
+    _State.EXPIRED: StateWords("expired", "plain", "x-circle", "Nothing was sent."),
+    _State.SUBMITTED: StateWords(
+        "submitted", "wait", "clock", "Your wallet sent it; the chain has not shown it yet."
+    ),
+    _State.SENT: StateWords(
+        "sent", "wait", "clock", "The chain has it and will mine it with one of the next blocks."
+    ),
+    _State.MINED: StateWords(
+        "mined", "good", "check", "It is in a block and waits for a few more on top of it."
+    ),
+    _State.CONFIRMED: StateWords("confirmed", "good", "check-circle", "It is done."),
+    _State.REVERTED: StateWords(
+        "failed", "bad", "exclamation-circle", "The contract refused it. Only the fee was paid."
+    ),
+    _State.REPLACED: StateWords(
+        "replaced",
+        "warn",
+        "exclamation-triangle",
+        "Your wallet sent another transaction in its place.",
+    ),
+    _State.DROPPED: StateWords(
+        "dropped", "warn", "exclamation-triangle", "The chain does not know it any longer."
+    ),
+    _State.MISMATCHED: StateWords(
+        "not this call",
+        "bad",
+        "exclamation-circle",
+        "The reported hash belongs to another transaction.",
+    ),
+}

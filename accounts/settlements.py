@@ -1,0 +1,199 @@
+"""On-chain settlements: read out of a transaction's events, matched with the usage they paid for.
+
+A provider settles whole requests, so a successful settlement pays whole fees, the oldest first;
+one that found the balance exhausted (PARTIAL) may pay a part. What nothing here explains was used
+elsewhere, and is shown as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import IntEnum
+
+from django.db import transaction
+
+from accounts.models import Payment, Settlement, Usage, Wallet
+from zgcompute.addresses import same
+from zgcompute.amounts import exact
+from zgcompute.types import Address, Event
+
+RECORDED_LATE = timedelta(seconds=10)  # our record of an answer may follow the provider's
+
+
+class Status(IntEnum):
+    """The contract's verdict on one item of a settlement (InferenceServing)."""
+
+    SUCCESS = 0
+    PARTIAL = 1
+    PROVIDER_MISMATCH = 2
+    NO_TEE_SIGNER = 3
+    INVALID_NONCE = 4
+    INVALID_SIGNATURE = 5
+
+
+_REFUSALS = {
+    Status.PROVIDER_MISMATCH: "it was not the provider's own",
+    Status.NO_TEE_SIGNER: "the provider's signer is not acknowledged",
+    Status.INVALID_NONCE: "it came out of order",
+    Status.INVALID_SIGNATURE: "its signature was not the provider's signer's",
+}
+
+
+@dataclass(slots=True)
+class Item:
+    """One user's part of a settlement transaction, put together from its events."""
+
+    result: Event
+    spent: list[Event] = field(default_factory=list)
+    levels: list[Event] = field(default_factory=list)
+
+    @property
+    def user(self) -> Address:
+        return Address(str(self.result.arguments["user"]))
+
+    @property
+    def status(self) -> int:
+        return int(self.result.arguments["status"])
+
+    @property
+    def owed(self) -> int:
+        """Neuron that the contract says are still unsettled after it."""
+        return int(self.result.arguments["unsettledAmount"])
+
+    @property
+    def amount(self) -> int:
+        """Neuron taken: the sum of the ledger's FundSpent events."""
+        return sum(int(event.arguments["amount"]) for event in self.spent)
+
+    @property
+    def provider(self) -> Address | None:
+        """The provider, where an event names it; else it is the transaction's sender."""
+        return Address(str(self.levels[-1].arguments["provider"])) if self.levels else None
+
+    @property
+    def balance_after(self) -> int | None:
+        return int(self.levels[-1].arguments["amount"]) if self.levels else None
+
+
+def items(events: Sequence[Event], inference: str) -> list[Item]:
+    """Return the settlement items in `events` of any number of transactions, in log order."""
+    by_transaction: dict[str, list[Event]] = {}
+    for event in events:
+        by_transaction.setdefault(event.transaction_hash, []).append(event)
+    return [item for logs in by_transaction.values() for item in _items(logs, inference)]
+
+
+def _items(logs: Iterable[Event], inference: str) -> list[Item]:
+    """Money events belong to the next result of the same user, or else to its last one."""
+    found: list[Item] = []
+    waiting: dict[str, list[Event]] = {}
+    for event in logs:
+        user = str(event.arguments.get("user", ""))
+        if event.name == "TEESettlementResult":
+            item = Item(event)
+            _give(item, waiting.pop(user, []))
+            found.append(item)
+        elif _is_money(event, inference):
+            waiting.setdefault(user, []).append(event)
+    for item in reversed(found):
+        _give(item, waiting.pop(item.user, []))
+    return found
+
+
+def _is_money(event: Event, inference: str) -> bool:
+    if event.name == "FundSpent":
+        return same(str(event.arguments["service"]), inference)
+    return event.name == "BalanceUpdated"
+
+
+def _give(item: Item, events: Iterable[Event]) -> None:
+    for event in events:
+        (item.spent if event.name == "FundSpent" else item.levels).append(event)
+
+
+@transaction.atomic
+def match(wallet: Wallet, network: str, provider: str) -> None:
+    """Pay unsettled usage from settlements that are not explained in full yet, oldest first."""
+    Wallet.objects.select_for_update().get(pk=wallet.pk)
+    mine = {"wallet": wallet, "network": network, "provider": provider}
+    rows = Settlement.objects.filter(**mine).order_by("block_number", "log_index")
+    for settlement in rows:
+        if settlement.matched < settlement.amount:
+            _pay(settlement, Usage.objects.filter(**mine, settlement=None))
+
+
+def _pay(settlement: Settlement, unpaid: Iterable[Usage]) -> None:
+    rest = settlement.amount - settlement.matched
+    latest = settlement.settled_at + RECORDED_LATE
+    for usage in sorted(unpaid, key=lambda row: (row.happened_at, row.pk)):
+        amount = min(rest, usage.unpaid)
+        is_whole = amount == usage.unpaid
+        if usage.happened_at > latest or not (is_whole or settlement.status == Status.PARTIAL):
+            break
+        Payment.objects.create(settlement=settlement, usage=usage, amount=amount)
+        usage.paid += amount
+        usage.settlement = settlement if is_whole else None
+        usage.save(update_fields=["paid", "settlement"])
+        rest -= amount
+    settlement.matched = settlement.amount - rest
+    settlement.save(update_fields=["matched"])
+
+
+@transaction.atomic
+def undo_above(network: str, block_number: int) -> None:
+    """Forget settlements above a block that the chain replaced; their usage is unpaid again."""
+    gone = Settlement.objects.filter(network=network, block_number__gt=block_number)
+    for payment in Payment.objects.filter(settlement__in=gone).select_related("usage"):
+        usage = Usage.objects.get(pk=payment.usage_id)
+        usage.paid -= payment.amount
+        usage.settlement = None
+        usage.save(update_fields=["paid", "settlement"])
+    gone.delete()
+
+
+def explanation(settlement: Settlement) -> str:
+    """What the settlement paid for, in words, with every difference named."""
+    if settlement.status not in (Status.SUCCESS, Status.PARTIAL):
+        return _refused(settlement)
+    sentences = [_paid(settlement)]
+    elsewhere = settlement.amount - settlement.matched
+    if elsewhere and settlement.matched:
+        sentences.append(
+            f"The other {exact(elsewhere)} 0G were not used here: for instance with an API key."
+        )
+    if settlement.status == Status.PARTIAL:
+        sentences.append(
+            f"The balance was exhausted; {exact(settlement.unsettled_amount)} 0G are still owed."
+        )
+    return " ".join(sentences)
+
+
+def _paid(settlement: Settlement) -> str:
+    settled = f"Settled {exact(settlement.amount)} 0G"
+    payments = list(settlement.payments.all())
+    if not payments:
+        return f"{settled}: not used here, but for instance with an API key."
+    partly = sum(payment.usage.settlement_id != settlement.pk for payment in payments)
+    whole = _count(len(payments) - partly, payments)
+    what = f"{whole} and a part of another" if partly and len(payments) > partly else whole
+    if partly == len(payments):
+        what = f"a part of {_count(1, payments)}"
+    if settlement.matched == settlement.amount:
+        return f"{settled}: exactly {what}."
+    return f"{settled}: {exact(settlement.matched)} 0G of it for {what}."
+
+
+def _count(number: int, payments: Sequence[Payment]) -> str:
+    noun = "answer" if all(p.usage.kind == "chatbot" for p in payments) else "request"
+    return f"your {number} {noun}s" if number != 1 else f"your {noun}"
+
+
+def _refused(settlement: Settlement) -> str:
+    known = settlement.status in _REFUSALS
+    reason = _REFUSALS[Status(settlement.status)] if known else "for a reason not known here"
+    return (
+        f"The contract refused this settlement: {reason}. Nothing was taken; "
+        f"{exact(settlement.unsettled_amount)} 0G are still owed."
+    )

@@ -1,0 +1,1 @@
+"""The pages and fragments of this app, by what they are about."""

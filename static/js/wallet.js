@@ -1,0 +1,117 @@
+// The only module that talks to a wallet: found by EIP-6963, window.ethereum as the fallback.
+const found = new Map();
+let current = null;
+
+export class WalletProblem extends Error {}
+
+const page = () => document.getElementById("wallet").dataset;
+const same = (a, b) => String(a).toLowerCase() === String(b).toLowerCase();
+const short = (address) => `${address.slice(0, 6)}…${address.slice(-4)}`;
+const call = (method, params = []) => current.request({ method, params });
+
+addEventListener("eip6963:announceProvider", ({ detail }) => {
+  if (!detail?.info?.rdns || !detail.provider) return;
+  found.set(detail.info.rdns, detail);
+  if (!current && page().address && detail.info.rdns === localStorage.getItem("wallet")) reconnect(detail);
+});
+dispatchEvent(new Event("eip6963:requestProvider"));
+
+async function reconnect(choice) {
+  use(choice);
+  accountsChanged(await call("eth_accounts").catch(() => []));
+}
+
+function use({ info, provider }) {
+  current?.removeListener?.("accountsChanged", accountsChanged);
+  current?.removeListener?.("chainChanged", chainChanged);
+  current = provider;
+  localStorage.setItem("wallet", info.rdns);
+  current.on?.("accountsChanged", accountsChanged);
+  current.on?.("chainChanged", chainChanged);
+}
+
+// Another account in the wallet is another person: the page says so and signs the old one out.
+function accountsChanged([account]) {
+  const form = document.querySelector("form[data-sign-out]");
+  if (!form || !account || same(account, page().address)) return;
+  form.elements.reason.value = "switched";
+  form.submit();
+}
+
+function chainChanged(chainId) {
+  const note = document.querySelector("[data-other-chain]");
+  if (note) note.hidden = BigInt(chainId) === BigInt(JSON.parse(page().chain).chainId);
+}
+
+function pick() {
+  const choices = [...found.values()];
+  if (!choices.length && window.ethereum)
+    choices.push({ info: { name: "Browser wallet", rdns: "ethereum" }, provider: window.ethereum });
+  return choices.length === 1 ? choices[0] : ask(choices);
+}
+
+function ask(choices) {
+  const dialog = document.getElementById("wallet-picker");
+  const list = dialog.querySelector("[data-wallets]");
+  dialog.classList.toggle("has-wallets", choices.length > 0);
+  list.replaceChildren(...choices.map((choice, number) => entry(dialog, choice, number)));
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve, reject) => {
+    dialog.onclose = () => {
+      const choice = choices[Number.parseInt(dialog.returnValue, 10)];
+      if (choice) resolve(choice);
+      else reject(new WalletProblem("No wallet was chosen. Nothing changed."));
+    };
+  });
+}
+
+function entry(dialog, { info }, number) {
+  const item = dialog.querySelector("template").content.cloneNode(true);
+  item.querySelector("button").value = number;
+  item.querySelector("span").textContent = info.name;
+  if (info.icon?.startsWith("data:image/")) item.querySelector("img").src = info.icon;
+  else item.querySelector("img").remove();
+  return item;
+}
+
+export async function connect() {
+  use(await pick());
+  return (await call("eth_requestAccounts"))[0];
+}
+
+async function ready(address) {
+  if (!current) use(await pick());
+  let [account] = await call("eth_accounts");
+  if (!account) [account] = await call("eth_requestAccounts");
+  if (same(account, address)) return;
+  throw new WalletProblem(
+    `The wallet is on ${short(account)}, this page on ${short(address)}. Switch the account in the wallet.`,
+  );
+}
+
+async function ensureChain() {
+  const chain = JSON.parse(page().chain);
+  const isHere = async () => BigInt(await call("eth_chainId")) === BigInt(chain.chainId);
+  if (await isHere()) return;
+  try {
+    await call("wallet_switchEthereumChain", [{ chainId: chain.chainId }]);
+  } catch (error) {
+    if ((error.data?.originalError?.code ?? error.code) !== 4902) throw error;
+    if (!chain.rpcUrls.length) throw new WalletProblem(`Add ${chain.chainName} to the wallet first.`);
+    await call("wallet_addEthereumChain", [chain]);
+  }
+  if (!(await isHere())) throw new WalletProblem(`The wallet is not on ${chain.chainName}.`);
+}
+
+export async function sign(hex, address) {
+  await ready(address);
+  return call("personal_sign", [hex, address]);
+}
+
+export async function send(transaction, address) {
+  await ready(address);
+  await ensureChain();
+  await ready(address);
+  return call("eth_sendTransaction", [{ ...transaction, from: address }]);
+}

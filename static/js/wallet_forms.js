@@ -1,0 +1,54 @@
+// Forms that need the wallet: ask it first, put its answer in the form, then let the form go.
+import { toast } from "./toast.js";
+import { WalletProblem, connect, send, sign } from "./wallet.js";
+
+const DECLINED = new Set([4001, "ACTION_REJECTED"]);
+const actions = {
+  walletConnect: { field: "address", ask: () => connect() },
+  walletSign: { field: "signature", ask: (form) => sign(form.dataset.walletSign, form.dataset.address) },
+  walletSend: { field: "hash", ask: sendOnce },
+};
+
+// A hash that could not be reported is kept: the next try reports it and never sends again.
+async function sendOnce(form) {
+  const key = `sent:${form.getAttribute("action")}`;
+  const hash = localStorage.getItem(key) ?? (await send(JSON.parse(form.dataset.call), form.dataset.address));
+  localStorage.setItem(key, hash);
+  return hash;
+}
+
+function words(error) {
+  if (error instanceof WalletProblem) return error.message;
+  if (DECLINED.has(error?.code)) return "You declined in the wallet. Nothing was sent and nothing changed.";
+  if (error?.code === -32002) return "The wallet already has a question open. Answer it there first.";
+  return `The wallet could not do it: ${String(error?.message ?? error).slice(0, 200)}`;
+}
+
+document.addEventListener("htmx:confirm", async (event) => {
+  const form = event.target;
+  const action = actions[Object.keys(actions).find((name) => name in form.dataset)];
+  if (!action) return;
+  event.preventDefault();
+  if (form.getAttribute("aria-busy") === "true") return;
+  form.setAttribute("aria-busy", "true");
+  try {
+    form.elements[action.field].value = await action.ask(form);
+  } catch (error) {
+    toast(words(error));
+    if (!form.elements.declined || !DECLINED.has(error?.code)) return;
+    form.elements.declined.value = "1";
+  } finally {
+    form.removeAttribute("aria-busy");
+  }
+  event.detail.issueRequest(true);
+});
+
+document.addEventListener("htmx:afterRequest", ({ detail }) => {
+  const action = detail.elt.getAttribute?.("action");
+  if (detail.successful && action) localStorage.removeItem(`sent:${action}`);
+});
+
+document.addEventListener("htmx:afterSwap", ({ target }) => {
+  const dialog = target.closest?.("dialog");
+  if (dialog && !dialog.open) dialog.showModal();
+});
