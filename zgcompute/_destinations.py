@@ -118,8 +118,9 @@ class AddressPolicy:
         try:
             literal = str(ip_address(host))
         except ValueError:
-            if _NUMBER_LABEL.fullmatch(host.rpartition(".")[2]) or ":" in host:
-                raise DestinationRefused("The provider's URL spells an IP address oddly.") from None
+            labels = host.split(".")
+            if _NUMBER_LABEL.fullmatch(labels[-1]) or ":" in host or "" in labels:
+                raise DestinationRefused("The provider's URL spells its host oddly.") from None
             return host
         self._require_public(host, literal)
         return host
