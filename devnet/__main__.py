@@ -124,7 +124,7 @@ def _say_goodbye(cut_off: int, options: argparse.Namespace) -> None:
     print("\n  The devnet has stopped. Unsettled fees are remembered;")
     print("  signatures, stored images and jobs were in memory and are gone.")
     if cut_off:
-        print(f"  {cut_off} answers were cut off: they are neither billed nor signed.")
+        print(f"  Answers cut off, neither billed nor signed: {cut_off}")
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
