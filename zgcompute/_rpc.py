@@ -60,7 +60,8 @@ class Refusal:
     @property
     def is_revert(self) -> bool:
         """Tell whether a contract refused the call, and not the node."""
-        return self.code == REVERTED or "revert" in self.message.lower()
+        told = f"{self.message} {self.data if isinstance(self.data, str) else ''}"
+        return self.code == REVERTED or "revert" in told.lower()
 
 
 class Rpc:
