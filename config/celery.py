@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from celery import Celery
+from celery.signals import worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -41,3 +42,13 @@ TIMETABLE = {
     "chat.tasks.close_lost_streams": 15,
     "chat.tasks.check_answers": 15,
 }
+
+
+@worker_ready.connect
+def _look_at_once(**_: object) -> None:
+    """Do everything of the timetable now: a new site should not wait half a minute for its list."""
+    from django.conf import settings
+
+    for network in settings.NETWORKS:
+        for task in TIMETABLE:
+            app.send_task(task, args=(network,), expires=30)

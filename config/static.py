@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.files.base import ContentFile
-from whitenoise.storage import CompressedManifestStaticFilesStorage
+from servestatic.storage import CompressedManifestStaticFilesStorage
 
 _STYLESHEET = "css/site.css"
 _IMPORT = re.compile(r'^@import url\("(?P<name>[\w.-]+)"\);$', re.MULTILINE)

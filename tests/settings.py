@@ -8,6 +8,7 @@ os.environ.update(VAR_DIR=_folder, DEBUG="1", NETWORKS="devnet,testnet", LOG_LEV
 
 from config.settings import *  # noqa: E402, F403
 
+MIDDLEWARE = [name for name in MIDDLEWARE if not name.startswith("servestatic.")]  # noqa: F405
 CELERY_TASK_ALWAYS_EAGER = False
 CELERY_BROKER_URL = "memory://"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
