@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -25,6 +26,17 @@ _KEPT_STATES = 128  # blocks back that can still be asked; more would cost much 
 _SAVE_EVERY = 60  # seconds; what a killed node loses at most
 _STARTS_WITHIN = 20.0
 _STOPS_WITHIN = 20.0
+
+# Runs the node until it ends, or until our end of the pipe is closed. Whichever way we die, even
+# by SIGKILL, the node then saves its chain and frees its port.
+_GUARD = """
+exec 3<&0
+"$@" </dev/null 3<&- & node=$!
+(cat <&3 >/dev/null; kill "$node") 2>/dev/null & guard=$!
+wait "$node"; code=$?
+kill "$guard" 2>/dev/null
+exit "$code"
+"""
 
 
 class AnvilFailed(Exception):
@@ -79,11 +91,11 @@ class Anvil:
             raise AnvilFailed(
                 f"Port {self.port} is in use. Stop what holds it, or choose another port."
             )
-        command = [str(find_anvil()), *self._options()]
+        command = ["/bin/sh", "-c", _GUARD, "anvil", str(find_anvil()), *self._options()]
         with self._log() as log:
             self._process = subprocess.Popen(
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is for us: we stop the node in order
@@ -102,11 +114,10 @@ class Anvil:
             self._heart.join()
         if self._process is None:
             return
-        self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(_STOPS_WITHIN)
+            self._process.communicate(timeout=_STOPS_WITHIN)  # closes the pipe first
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
         self._process = None
 

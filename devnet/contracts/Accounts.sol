@@ -19,7 +19,11 @@ library Accounts {
         return store.all.contains(keyOf(user, provider));
     }
 
-    function get(Store storage store, address user, address provider) internal view returns (Account storage) {
+    function get(
+        Store storage store,
+        address user,
+        address provider
+    ) internal view returns (Account storage) {
         if (!exists(store, user, provider)) revert IInferenceServing.AccountNotExists(user, provider);
         return store.records[keyOf(user, provider)];
     }

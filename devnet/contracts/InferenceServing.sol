@@ -198,7 +198,9 @@ contract InferenceServing is Settlement, Owned, IServing, IERC165 {
     }
 
     /// @notice The calling provider's sub-accounts of these users; an empty record where there is none.
-    function getBatchAccountsByUsers(address[] calldata users) external view returns (Account[] memory accounts) {
+    function getBatchAccountsByUsers(
+        address[] calldata users
+    ) external view returns (Account[] memory accounts) {
         if (users.length > MAX_BATCH) revert BatchSizeTooLarge(users.length, MAX_BATCH);
         accounts = new Account[](users.length);
         for (uint256 i = 0; i < users.length; i++) {
@@ -210,7 +212,11 @@ contract InferenceServing is Settlement, Owned, IServing, IERC165 {
         return subAccounts.get(user, provider).pendingRefund;
     }
 
-    function isTokenRevoked(address user, address provider, uint8 tokenId) external view returns (bool) {
+    function isTokenRevoked(
+        address user,
+        address provider,
+        uint8 tokenId
+    ) external view returns (bool) {
         return (subAccounts.get(user, provider).revokedBitmap >> tokenId) & 1 == 1;
     }
 

@@ -34,7 +34,11 @@ library KeySet {
     }
 
     /// @notice The keys of one page: at most `limit` of them from position `offset` on.
-    function page(Set storage set, uint256 offset, uint256 limit) internal view returns (bytes32[] memory keys) {
+    function page(
+        Set storage set,
+        uint256 offset,
+        uint256 limit
+    ) internal view returns (bytes32[] memory keys) {
         uint256 total = set.keys.length;
         if (offset >= total) return new bytes32[](0);
         uint256 count = total - offset < limit ? total - offset : limit;

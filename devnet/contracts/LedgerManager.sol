@@ -88,7 +88,7 @@ contract LedgerManager is ServiceRegistry {
 
     // Money in and out of sub-accounts
 
-    /// @notice Fund a sub-account: first by cancelling its pending refunds, then from what is available.
+    /// @notice Fund a sub-account: first by cancelling pending refunds, then from what is available.
     function transferFund(
         address provider,
         string calldata serviceName,
@@ -99,7 +99,10 @@ contract LedgerManager is ServiceRegistry {
         if (IServing(serving).accountExists(msg.sender, provider)) {
             uint256 pending = IServing(serving).getPendingRefund(msg.sender, provider);
             uint256 cancelled = amount < pending ? amount : pending;
-            bytes memory depositCall = abi.encodeCall(IServing.depositFund, (msg.sender, provider, cancelled));
+            bytes memory depositCall = abi.encodeCall(
+                IServing.depositFund,
+                (msg.sender, provider, cancelled)
+            );
             move(ledger, serving, amount - cancelled, depositCall);
         } else {
             if (amount < MIN_TRANSFER_AMOUNT) revert MinimumDepositRequired(amount, MIN_TRANSFER_AMOUNT);
@@ -113,7 +116,10 @@ contract LedgerManager is ServiceRegistry {
     }
 
     /// @notice Bring home every refund whose lock time has passed, and start it for all the rest.
-    function retrieveFund(address[] calldata providers, string calldata serviceName) external locked(msg.sender) {
+    function retrieveFund(
+        address[] calldata providers,
+        string calldata serviceName
+    ) external locked(msg.sender) {
         if (providers.length > MAX_PROVIDERS_PER_BATCH) {
             revert TooManyProviders(providers.length, MAX_PROVIDERS_PER_BATCH);
         }

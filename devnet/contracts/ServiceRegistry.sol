@@ -142,7 +142,10 @@ abstract contract ServiceRegistry is ILedgerManager, Owned {
         return success && answer.length >= 32 && uint256(bytes32(answer)) == 1;
     }
 
-    function fullNameOf(string memory serviceType, string memory version) private pure returns (string memory) {
+    function fullNameOf(
+        string memory serviceType,
+        string memory version
+    ) private pure returns (string memory) {
         return string.concat(serviceType, "-", version);
     }
 }

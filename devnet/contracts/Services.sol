@@ -51,13 +51,22 @@ library Services {
         delete store.records[provider];
     }
 
-    function page(Store storage store, uint256 offset, uint256 limit) internal view returns (Service[] memory found) {
+    function page(
+        Store storage store,
+        uint256 offset,
+        uint256 limit
+    ) internal view returns (Service[] memory found) {
         bytes32[] memory chosen = store.providers.page(offset, limit);
         found = new Service[](chosen.length);
-        for (uint256 i = 0; i < chosen.length; i++) found[i] = store.records[KeySet.toAddress(chosen[i])];
+        for (uint256 i = 0; i < chosen.length; i++) {
+            found[i] = store.records[KeySet.toAddress(chosen[i])];
+        }
     }
 
-    function isSameIdentity(Service storage service, ServiceParams calldata params) private view returns (bool) {
+    function isSameIdentity(
+        Service storage service,
+        ServiceParams calldata params
+    ) private view returns (bool) {
         return
             service.teeSignerAddress == params.teeSignerAddress &&
             isSame(service.serviceType, params.serviceType) &&

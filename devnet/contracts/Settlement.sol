@@ -2,7 +2,13 @@
 pragma solidity 0.8.30;
 
 import {Accounts} from "./Accounts.sol";
-import {Account, IInferenceServing, Service, SettlementStatus, TEESettlementData} from "./IInferenceServing.sol";
+import {
+    Account,
+    IInferenceServing,
+    Service,
+    SettlementStatus,
+    TEESettlementData
+} from "./IInferenceServing.sol";
 import {ILedgerManager} from "./ILedgerManager.sol";
 import {Refunds} from "./Refunds.sol";
 import {Services} from "./Services.sol";

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,8 @@ from devnet import accounts
 from devnet.anvil import CONFIRMATIONS, IDLE_BLOCK_TIME, Anvil, AnvilFailed, Pulse
 from devnet.node import Node, NodeRefused, NodeUnreachable
 from tests.devnet.conftest import find_free_port
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def block(number: int, *, transactions: int = 0, age: float = 0) -> dict[str, Any]:
@@ -39,6 +45,36 @@ def test_a_restart_keeps_the_chain_and_the_clock_moves_on(tmp_path: Path) -> Non
         anvil.node.call("evm_mine")
         latest = anvil.node.call("eth_getBlockByNumber", "latest", False)
         assert abs(int(latest["timestamp"], 16) - time.time()) < 5
+
+
+@pytest.mark.chain
+def test_the_node_does_not_outlive_whoever_started_it(tmp_path: Path) -> None:
+    port, state = find_free_port(), tmp_path / "state.json"
+    program = (
+        "from devnet.anvil import Anvil; from pathlib import Path; import os, signal\n"
+        f"Anvil({port}, Path({str(state)!r})).start(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    killed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    deadline = time.monotonic() + 10
+    while not state.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    with pytest.raises(NodeUnreachable):
+        Node(f"http://127.0.0.1:{port}").call("eth_chainId")
+
+
+@pytest.mark.chain
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the process in /proc")
+def test_a_node_that_died_is_noticed() -> None:
+    with Anvil(find_free_port()) as anvil:
+        assert anvil._process is not None
+        guard = anvil._process.pid
+        children = Path(f"/proc/{guard}/task/{guard}/children").read_text().split()
+        for child in map(int, children):
+            if "anvil" in Path(f"/proc/{child}/cmdline").read_text().split("\0")[0]:
+                os.kill(child, signal.SIGKILL)
+        anvil._process.wait(5)
+        assert not anvil.is_running
 
 
 @pytest.mark.chain
