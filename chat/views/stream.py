@@ -10,7 +10,8 @@ from typing import ParamSpec, TypeVar
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
-from django.db import close_old_connections, connections
+from django.contrib.auth import get_user
+from django.db import close_old_connections
 from django.http import HttpRequest, StreamingHttpResponse
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET
@@ -32,9 +33,8 @@ _FRAGMENTS = {"answer": "chat/_answer.html", "receipt": "chat/_receipt.html"}
 @require_GET
 async def stream(request: HttpRequest, network: str, pk: UUID) -> StreamingHttpResponse:
     """Server-sent events of an answer after Last-Event-ID (or ?after=), until it is closed."""
-    wallet = await request.auser()
+    wallet = await _database(get_user, request)
     answer = await _database(answer_for, wallet, network, pk)
-    await sync_to_async(connections.close_all)()  # nothing else will use this request's thread
     frames = _frames(request, answer, _place(request))
     response = StreamingHttpResponse(frames, content_type="text/event-stream")
     response["Cache-Control"] = "no-store"

@@ -1,0 +1,19 @@
+// A conversation's page: follow running answers, send by keyboard, stay at the bottom, copy code.
+import "./composer.js";
+import "./scroll.js";
+import { followAll } from "./stream.js";
+import { toast } from "./toast.js";
+
+followAll();
+document.addEventListener("htmx:afterSettle", followAll);
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy-code]");
+  if (!button) return;
+  try {
+    await navigator.clipboard.writeText(button.closest(".code").querySelector("pre").textContent);
+    toast("Copied");
+  } catch {
+    toast("The browser did not allow copying. Select the text and copy it by hand.");
+  }
+});

@@ -1,0 +1,72 @@
+// The composer: Enter sends, it grows with its text, and keeps the text until the server has it.
+const isRunning = () => document.getElementById("stop-form") !== null;
+
+function grow(field) {
+  field.style.height = "auto";
+  field.style.height = `${field.scrollHeight}px`;
+}
+
+document.addEventListener("input", (event) => {
+  if (event.target.matches(".composer__text")) grow(event.target);
+});
+
+document.addEventListener("keydown", (event) => {
+  if (!event.target.matches(".composer__text") || event.key !== "Enter") return;
+  if (event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  if (!isRunning() && event.target.value.trim()) event.target.form.requestSubmit();
+});
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-composer]")) return;
+  if (event.target.dataset.sending) event.preventDefault();
+  else if (!event.target.hasAttribute("hx-post")) event.target.dataset.sending = "true";
+});
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.target.matches("[data-composer]")) setSending(event.target, true);
+});
+
+document.addEventListener("htmx:afterRequest", (event) => {
+  const form = event.target;
+  if (!form.matches("[data-composer]")) return;
+  setSending(form, false);
+  if (!event.detail.successful) return;
+  const field = form.querySelector(".composer__text");
+  field.value = "";
+  grow(field);
+  document.getElementById("composer-problem").replaceChildren();
+  document.dispatchEvent(new CustomEvent("chat:sent"));
+});
+
+addEventListener("pageshow", () => {
+  document.querySelectorAll("[data-composer]").forEach((form) => delete form.dataset.sending);
+});
+
+function setSending(form, sending) {
+  form.querySelector(".composer__send").disabled = sending;
+}
+
+// "Send again" after a refusal that names a time: the button counts it down.
+function countDown(button) {
+  let left = Number(button.dataset.wait);
+  const label = button.lastChild;
+  const text = label.textContent;
+  button.removeAttribute("data-wait");
+  const tick = () => {
+    button.disabled = left > 0;
+    label.textContent = left > 0 ? ` Send again in ${left} s` : text;
+    if (left-- > 0) setTimeout(tick, 1000);
+  };
+  tick();
+}
+
+function countDownAll() {
+  document.querySelectorAll("button[data-wait]").forEach(countDown);
+}
+
+for (const name of ["chat:replaced", "htmx:afterSettle"])
+  document.addEventListener(name, countDownAll);
+countDownAll();
+if (matchMedia("(pointer: fine)").matches)
+  document.querySelector(".composer__text")?.focus({ preventScroll: true });

@@ -1,0 +1,28 @@
+// Stays at the bottom while an answer grows, unless the reader has scrolled up.
+const NEAR = 120;
+const page = document.scrollingElement;
+let isPinned = true;
+let isWaiting = false;
+
+function isAtBottom() {
+  return page.scrollHeight - page.scrollTop - innerHeight < NEAR;
+}
+
+function toBottom() {
+  page.scrollTop = page.scrollHeight;
+  isPinned = true;
+}
+
+function keepUp() {
+  if (!isPinned || isWaiting) return;
+  isWaiting = true;
+  requestAnimationFrame(() => {
+    isWaiting = false;
+    toBottom();
+  });
+}
+
+addEventListener("scroll", () => (isPinned = isAtBottom()), { passive: true });
+document.addEventListener("chat:grown", keepUp);
+document.addEventListener("chat:sent", toBottom);
+if (document.getElementById("turns")?.childElementCount) toBottom();

@@ -1,0 +1,68 @@
+// Follows running answers. HTML comes only from our own server, which renders it by an allow-list;
+// everything else is text. EventSource reconnects by itself and says what it has (Last-Event-ID).
+const following = new Map();
+
+export function followAll() {
+  for (const article of document.querySelectorAll("[data-answer][data-stream]"))
+    if (!following.has(article.id)) follow(article.id, article.dataset.stream);
+  document.getElementById("turns")?.setAttribute("aria-busy", String(isBusy()));
+}
+
+function follow(id, url) {
+  const source = new EventSource(url);
+  following.set(id, source);
+  const on = (name, act) =>
+    source.addEventListener(name, (event) => {
+      const article = document.getElementById(id);
+      if (article) act(article, JSON.parse(event.data));
+      else end(id);
+      document.dispatchEvent(new CustomEvent("chat:grown"));
+    });
+  on("text", (article, { text }) => append(part(article, "tail"), text));
+  on("reasoning", (article, { text }) => {
+    part(article, "reasoning").hidden = false;
+    append(part(article, "reasoning-text"), text);
+  });
+  on("block", (article, { html, tail }) => {
+    part(article, "blocks").insertAdjacentHTML("beforeend", html);
+    part(article, "tail").textContent = tail;
+  });
+  on("answer", (article, { html }) => replace(article, html));
+  on("receipt", (article, { html }) => replace(article.querySelector(".receipt"), html));
+  on("done", () => end(id));
+  source.onerror = () => {
+    if (source.readyState === EventSource.CLOSED) end(id);
+  };
+}
+
+function part(article, name) {
+  return article.querySelector(`[data-${name}]`);
+}
+
+function append(element, text) {
+  if (element?.lastChild?.nodeType === Node.TEXT_NODE) element.lastChild.appendData(text);
+  else element?.append(text);
+}
+
+function replace(element, html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  const fresh = template.content.firstElementChild;
+  for (const opened of element.querySelectorAll("details[open]"))
+    fresh.querySelector(`details.${opened.classList[0]}`)?.setAttribute("open", "");
+  element.replaceWith(fresh);
+  htmx.process(fresh);
+  if (fresh.querySelector("[data-refresh]")) htmx.trigger(document.body, "readiness-changed");
+  document.getElementById("turns").setAttribute("aria-busy", String(isBusy()));
+  document.dispatchEvent(new CustomEvent("chat:replaced"));
+}
+
+function end(id) {
+  following.get(id)?.close();
+  following.delete(id);
+  document.getElementById(id)?.removeAttribute("data-stream");
+}
+
+function isBusy() {
+  return document.querySelector('[data-answer][aria-busy="true"]') !== null;
+}
