@@ -13,7 +13,7 @@ _STYLESHEET = "css/site.css"
 _IMPORT = re.compile(r'^@import url\("(?P<name>[\w.-]+)"\);$', re.MULTILINE)
 
 
-class SiteStaticFiles(CompressedManifestStaticFilesStorage):
+class SiteStaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
     """Put the stylesheets that site.css imports into it, so that a page asks for one.
 
     Imports are rewritten to hashed names in our own modules only: other packages' scripts speak

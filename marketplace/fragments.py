@@ -13,4 +13,6 @@ class HtmxRequest(HttpRequest):
 def wants_fragment(request: HttpRequest) -> bool:
     """Tell whether to answer with a fragment: htmx asks, and not for a whole page."""
     htmx: HtmxDetails | None = getattr(request, "htmx", None)
-    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+    if not htmx:
+        return False
+    return not htmx.boosted and not htmx.history_restore_request

@@ -5,11 +5,13 @@ What counts is whether the host answers at all: an error in its reply is still a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
+from typing import Protocol
 
 from django.utils import timezone
 
@@ -40,20 +42,55 @@ class Finding:
     problem: str = ""
 
 
-Probe = Callable[[types.Service], Finding]
+class Listing(Protocol):
+    """The part of `providers.Provider` that a probe uses."""
+
+    def models(self) -> object: ...
 
 
-def probe_services(network: Network, probe: Probe | None = None) -> int:
+Opener = Callable[[types.Service], Listing]
+
+
+def probe_services(network: Network, opener: Opener | None = None) -> int:
     """Ask every listed service of `network` whether it is there; return how many were asked."""
-    ask = probe or _Prober(local=network.local)
     due = list(_due(network.slug))
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        findings = list(pool.map(ask, (service.snapshot() for service in due)))
+    asked = [service.snapshot() for service in due]
+    with _opened(network, opener) as open_provider, ThreadPoolExecutor(AT_ONCE) as pool:
+        findings = list(pool.map(lambda service: probe(open_provider(service)), asked))
     now = timezone.now()
     for service, finding in zip(due, findings, strict=True):
         _note(service, finding, now)
     Service.objects.bulk_update(due, _SAVED, batch_size=100)
     return len(due)
+
+
+def probe(provider: Listing) -> Finding:
+    """Ask for the list of models, which every provider gives to anybody for nothing."""
+    started = monotonic()
+    try:
+        provider.models()
+    except DestinationRefused as error:
+        return Finding(reachable=False, problem=f"Address refused. {error}")
+    except _ANSWERED as error:
+        return Finding(reachable=True, latency_ms=_since(started), problem=str(error))
+    except ProviderError as error:
+        return Finding(reachable=False, problem=str(error))
+    return Finding(reachable=True, latency_ms=_since(started))
+
+
+@contextmanager
+def _opened(network: Network, opener: Opener | None) -> Iterator[Opener]:
+    """The given opener, or one for real providers over connections that end with the round."""
+    if opener is not None:
+        yield opener
+        return
+    from zgcompute.providers import Provider, door
+
+    shared = door(local=network.local)
+    try:
+        yield lambda service: Provider(service, door=shared)
+    finally:
+        shared.close()
 
 
 def _due(network: str) -> Iterable[Service]:
@@ -67,34 +104,6 @@ def _note(service: Service, finding: Finding, now: datetime) -> None:
     service.reachable, service.latency_ms = finding.reachable, finding.latency_ms
     service.probe_problem = finding.problem[:300]
     service.down_since = None if finding.reachable else service.down_since or now
-
-
-@dataclass(frozen=True, slots=True)
-class _Prober:
-    """Asks for the list of models, which every provider serves to anybody for nothing."""
-
-    local: bool
-
-    def __call__(self, service: types.Service) -> Finding:
-        started = monotonic()
-        try:
-            self._ask(service)
-        except DestinationRefused as error:
-            return Finding(reachable=False, problem=f"Not asked: {error}")
-        except _ANSWERED as error:
-            return Finding(reachable=True, latency_ms=_since(started), problem=str(error))
-        except ProviderError as error:
-            return Finding(reachable=False, problem=str(error))
-        return Finding(reachable=True, latency_ms=_since(started))
-
-    def _ask(self, service: types.Service) -> None:
-        from zgcompute.providers import Provider
-
-        provider = Provider(service, local=self.local)
-        try:
-            provider.models()
-        finally:
-            provider.close()
 
 
 def _since(started: float) -> int:

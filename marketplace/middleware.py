@@ -22,7 +22,7 @@ class CompressPages(GZipMiddleware):
     ) -> HttpResponseBase:
         if response.streaming:
             return response
-        return super().process_response(request, response)  # type: ignore[arg-type]
+        return super().process_response(request, response)
 
 
 class ProblemPages:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import or_
+from typing import TYPE_CHECKING
 
 from django.db import models
 from django.db.models import Case, Count, F, IntegerField, Q, Value, When
@@ -11,11 +12,14 @@ from django.db.models.functions import Lower
 
 from marketplace import service_types
 
+if TYPE_CHECKING:
+    from marketplace.models import Service  # noqa: F401  (named in a base class)
+
 _SEARCHED = ("model", "provider", "service_type", "verifiability")
 _MAX_WORDS = 8
 
 
-class ServiceQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class ServiceQuerySet(models.QuerySet["Service"]):
     """Services of one network, narrowed step by step."""
 
     def on(self, network: str) -> ServiceQuerySet:
