@@ -16,6 +16,7 @@ from typing import Any
 
 from zgcompute.errors import InvalidBody
 
+MAX_DEPTH = 200
 _GO_ESCAPED = re.compile("[<>&\u2028\u2029]")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -47,13 +48,12 @@ def go_json(value: object) -> bytes:
     A lone surrogate, which no UTF-8 can hold, becomes U+FFFD as it does in Go.
     Raises InvalidBody for what JSON cannot say: NaN, other types, keys that are no text.
     """
-    try:
-        return _encode(value).encode()
-    except RecursionError:
-        raise InvalidBody("The request is nested too deeply.") from None
+    return _encode(value, 0).encode()
 
 
-def _encode(value: object) -> str:
+def _encode(value: object, depth: int) -> str:
+    if depth > MAX_DEPTH:
+        raise InvalidBody("The request is nested too deeply.")
     if isinstance(value, str):
         return _text(value)
     if value is None or isinstance(value, bool):
@@ -61,18 +61,19 @@ def _encode(value: object) -> str:
     if isinstance(value, int | float):
         return _number(value)
     if isinstance(value, Mapping):
-        return _object(value)
+        return _object(value, depth)
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
-        return f"[{','.join(_encode(item) for item in value)}]"
+        return f"[{','.join(_encode(item, depth + 1) for item in value)}]"
     raise InvalidBody(f"A request cannot hold a value of type {type(value).__name__}.")
 
 
-def _object(value: Mapping[Any, object]) -> str:
+def _object(value: Mapping[Any, object], depth: int) -> str:
     if not all(isinstance(key, str) for key in value):
         raise InvalidBody("A request has only text as names.")
     members = {_sound(key): member for key, member in value.items()}
     # Code points sort as their UTF-8 bytes do, which is Go's order.
-    return f"{{{','.join(f'{_text(key)}:{_encode(members[key])}' for key in sorted(members))}}}"
+    pairs = (f"{_text(key)}:{_encode(members[key], depth + 1)}" for key in sorted(members))
+    return f"{{{','.join(pairs)}}}"
 
 
 def _text(text: str) -> str:

@@ -1,0 +1,308 @@
+"""What a provider does, told once and asked of two: the fake, and the client with a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+import uvicorn
+
+from devnet import faults
+from devnet.fleet import config
+from tests.devnet.bench import ALICE, bench, session
+from zgcompute.answers import ChatDelta, ChatOutcome, ChatReply
+from zgcompute.bodies import chat_body
+from zgcompute.checks import check_response
+from zgcompute.errors import (
+    InvalidToken,
+    ProviderBusy,
+    ProviderError,
+    ProviderRefused,
+    ProviderUnreachable,
+    RateLimited,
+    ReserveTooLow,
+    SessionExpired,
+    SignatureNotFound,
+    UpstreamFailed,
+)
+from zgcompute.fees import chat_fee
+from zgcompute.providers import AsyncProvider, Provider
+from zgcompute.testing_providers import FakeProvider, Fault, fake_service
+from zgcompute.types import Service
+from zgcompute.verification import Outcome, Verdict
+
+pytestmark = pytest.mark.usefixtures("local_server")
+
+
+@dataclass
+class Subject:
+    """A provider under test; `fault` makes its next answers misbehave."""
+
+    sync: Any
+    streamed: Any
+    switch: Any
+
+    @property
+    def service(self) -> Service:
+        service: Service = self.sync.service
+        return service
+
+    def body(self, question: str = "hello", *, stream: bool = True) -> bytes:
+        messages = [{"role": "user", "content": question}]
+        return chat_body(self.service.model, messages, stream=stream)
+
+    def whole(self) -> ChatReply:
+        reply: ChatReply = self.sync.chat(session(), self.body(stream=False))
+        return reply
+
+    def stream(self, body: bytes | None = None) -> tuple[list[ChatDelta], ChatOutcome]:
+        deltas: list[ChatDelta] = []
+        return deltas, asyncio.run(self._stream(body or self.body(), deltas))
+
+    async def _stream(self, body: bytes, deltas: list[ChatDelta]) -> ChatOutcome:
+        try:
+            async with self.streamed.stream_chat(session(), body) as answer:
+                async for delta in answer:
+                    deltas.append(delta)  # noqa: PERF401 - must be kept when the loop raises
+                outcome: ChatOutcome = answer.outcome
+                return outcome
+        finally:
+            await self.streamed.aclose()
+
+    def check(self, outcome: ChatOutcome) -> Verdict:
+        return check_response(
+            self.sync,
+            outcome.response_id,
+            request_sha256=outcome.request_sha256,
+            response_sha256=outcome.response_sha256,
+            model=self.service.model,
+        )
+
+    def fault(self, fault: Fault) -> None:
+        self.switch(fault)
+
+
+@contextmanager
+def fake(name: str) -> Iterator[Subject]:
+    keys = {"TargetSeparated": True, "TargetTeeAddress": fake_service().tee_signer}
+    is_separated = name == "cumulus"
+    service = fake_service(additional_info=json.dumps(keys)) if is_separated else fake_service()
+    provider = FakeProvider(service, reasoning="Let me think. " if is_separated else "")
+    yield Subject(provider, provider, lambda fault: setattr(provider, "fault", fault))
+
+
+@contextmanager
+def real(name: str) -> Iterator[Subject]:
+    served = bench(name, tokens_per_second=0.0, signature_delay=0.05)
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(config(served.app))
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), daemon=True)
+    thread.start()
+    registered = served.chain.registered
+    assert registered is not None
+    service = replace(registered, url=f"http://127.0.0.1:{listener.getsockname()[1]}")
+    while not server.started:
+        time.sleep(0.01)
+    provider = Provider(service, local=True)
+    switch = served.provider.faults
+    try:
+        yield Subject(
+            provider,
+            AsyncProvider(service, local=True),
+            lambda fault: switch.set(faults.Fault(str(fault))),
+        )
+    finally:
+        provider.close()
+        server.should_exit = True
+        thread.join(10)
+
+
+KINDS = {"fake": fake, "real": real}
+
+
+@pytest.fixture(params=KINDS)
+def aurora(request: pytest.FixtureRequest) -> Iterator[Subject]:
+    with KINDS[request.param]("aurora") as subject:
+        yield subject
+
+
+@pytest.fixture(params=KINDS)
+def cumulus(request: pytest.FixtureRequest) -> Iterator[Subject]:
+    """Reasons, and its model server signs with a key of its own."""
+    with KINDS[request.param]("cumulus") as subject:
+        yield subject
+
+
+def test_a_streamed_answer_is_complete_and_verified(aurora: Subject) -> None:
+    deltas, outcome = aurora.stream()
+    assert len(deltas) > 2
+    assert all(delta.text for delta in deltas)
+    assert (outcome.saw_done, outcome.bad_chunks, outcome.finish_reason) == (True, 0, "stop")
+    assert outcome.model == aurora.service.model
+    verdict = aurora.check(outcome)
+    assert verdict.outcome is Outcome.VERIFIED
+    assert (verdict.response_matches, verdict.request_matches) == (True, True)
+
+
+def test_a_whole_answer_is_complete_and_verified(aurora: Subject) -> None:
+    reply = aurora.whole()
+    assert reply.text
+    assert aurora.check(reply.outcome).outcome is Outcome.VERIFIED
+
+
+def test_a_separate_model_server_signs_itself(cumulus: Subject) -> None:
+    deltas, outcome = cumulus.stream()
+    assert any(delta.reasoning for delta in deltas)
+    assert any(delta.text for delta in deltas)
+    assert cumulus.check(outcome).outcome is Outcome.VERIFIED
+
+
+def test_a_fee_computed_here_is_the_one_owed_there(aurora: Subject) -> None:
+    key = session()
+    before = aurora.sync.unsettled_fee(ALICE.address, key)
+    deltas, outcome = aurora.stream()
+    text = "".join(delta.text for delta in deltas)
+    expected = chat_fee(aurora.service, outcome.usage, text).total
+    assert expected > 0
+    assert (
+        aurora.check(outcome).outcome is Outcome.VERIFIED
+    )  # the fee is booked before the signature
+    assert aurora.sync.unsettled_fee(ALICE.address, key) - before == expected
+
+
+def test_without_usage_the_fee_is_by_words_on_both_sides(aurora: Subject) -> None:
+    aurora.fault(Fault.NO_USAGE)
+    deltas, outcome = aurora.stream()
+    assert outcome.usage is None
+    fee = chat_fee(aurora.service, None, "".join(delta.text for delta in deltas))
+    assert fee.basis == "words"
+    aurora.check(outcome)
+    assert aurora.sync.unsettled_fee(ALICE.address, session()) == fee.total
+
+
+def test_the_models_are_listed_with_the_contracts_prices(aurora: Subject) -> None:
+    (card,) = aurora.sync.models()
+    assert card.id == aurora.service.model
+    prices = aurora.service.input_price, aurora.service.output_price
+    assert (card.prompt_price, card.completion_price) == prices
+
+
+def test_reports_come_as_bytes(aurora: Subject) -> None:
+    assert aurora.sync.quote().startswith(b"{")
+    assert aurora.sync.attestation_report("m").startswith(b"{")
+
+
+def test_a_tampered_answer_fails(aurora: Subject) -> None:
+    aurora.fault(Fault.TAMPERED_ANSWER)
+    _, outcome = aurora.stream()
+    verdict = aurora.check(outcome)
+    assert (verdict.outcome, verdict.response_matches) == (Outcome.FAILED, False)
+
+
+def test_a_strangers_signature_fails(aurora: Subject) -> None:
+    aurora.fault(Fault.WRONG_SIGNER)
+    _, outcome = aurora.stream()
+    verdict = aurora.check(outcome)
+    assert (verdict.outcome, verdict.response_matches) == (Outcome.FAILED, True)
+
+
+def test_a_late_signature_is_waited_for(aurora: Subject) -> None:
+    aurora.fault(Fault.LATE_SIGNATURE)
+    _, outcome = aurora.stream()
+    assert aurora.check(outcome).outcome is Outcome.VERIFIED
+
+
+def test_a_missing_signature_is_its_own_error(aurora: Subject) -> None:
+    aurora.fault(Fault.NO_SIGNATURE)
+    _, outcome = aurora.stream()
+    with pytest.raises(SignatureNotFound):
+        aurora.sync.signature(outcome.response_id)
+
+
+def test_ids_are_found_in_any_case(aurora: Subject) -> None:
+    _, outcome = aurora.stream()
+    assert aurora.check(outcome).outcome is Outcome.VERIFIED
+    assert aurora.sync.signature(outcome.response_id.upper()).text
+
+
+def test_a_cut_keeps_what_was_given(aurora: Subject) -> None:
+    aurora.fault(Fault.DISCONNECT)
+    deltas: list[ChatDelta] = []
+    with pytest.raises(ProviderUnreachable):
+        asyncio.run(aurora._stream(aurora.body(), deltas))
+    assert deltas
+
+
+def test_a_bad_chunk_is_skipped_and_counted(aurora: Subject) -> None:
+    aurora.fault(Fault.BAD_CHUNK)
+    deltas, outcome = aurora.stream()
+    assert outcome.bad_chunks == 1
+    assert deltas
+    assert aurora.check(outcome).outcome is Outcome.VERIFIED
+
+
+def test_a_missing_end_mark_is_noticed(aurora: Subject) -> None:
+    aurora.fault(Fault.NO_DONE)
+    assert not aurora.stream()[1].saw_done
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (Fault.RATE_LIMITED, RateLimited),
+        (Fault.BUSY, ProviderBusy),
+        (Fault.SERVER_ERROR, UpstreamFailed),
+        (Fault.HTML, UpstreamFailed),
+        (Fault.EXPIRED_SESSION, SessionExpired),
+        (Fault.RESERVE, ReserveTooLow),
+    ],
+)
+def test_refusals_are_told_apart(
+    aurora: Subject, fault: Fault, kind: type[ProviderRefused]
+) -> None:
+    aurora.fault(fault)
+    with pytest.raises(kind) as streamed:
+        aurora.stream()
+    with pytest.raises(kind) as whole:
+        aurora.whole()
+    assert str(streamed.value) == str(whole.value)
+    assert streamed.value.advice
+    assert "<" not in str(streamed.value)
+
+
+def test_what_is_no_key_is_not_sent(aurora: Subject) -> None:
+    with pytest.raises(InvalidToken):
+        aurora.sync.chat("sk-other", aurora.body(stream=False))
+
+
+def test_a_provider_that_is_down_is_unreachable() -> None:
+    provider = FakeProvider(fault=Fault.UNREACHABLE)
+    for call in (provider.models, provider.quote, lambda: provider.signature("x")):
+        with pytest.raises(ProviderUnreachable):
+            call()
+    down = replace(fake_service(), url="http://127.0.0.1:1")
+    with pytest.raises(ProviderUnreachable):
+        Provider(down, local=True).models()
+
+
+def test_a_fake_stall_is_a_timeout() -> None:
+    with pytest.raises(ProviderError, match="in time"):
+        FakeProvider(fault=Fault.STALL).chat(session(), b"{}")
+
+
+def test_a_settlement_clears_what_the_fake_is_owed() -> None:
+    provider = FakeProvider()
+    provider.chat(session(), b"{}")
+    owed = provider.unsettled
+    assert provider.settle() == owed > 0
+    assert provider.unsettled_fee(ALICE.address, session()) == 0
+    assert len(provider.bodies) == 1
+    provider.close()
