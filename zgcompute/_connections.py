@@ -7,6 +7,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
@@ -131,16 +132,19 @@ def checked_connector(policy: AddressPolicy, tls: ssl.SSLContext) -> aiohttp.TCP
     import aiohttp
     from aiohttp.abc import AbstractResolver, ResolveResult
 
+    # Threads of its own: names that are slow to resolve must not hold up the loop's other work.
+    threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="resolve")
+
     class CheckedResolver(AbstractResolver):
         async def resolve(
             self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
         ) -> list[ResolveResult]:
             loop = asyncio.get_running_loop()
-            addresses = await loop.run_in_executor(None, policy.addresses, host, port)
+            addresses = await loop.run_in_executor(threads, policy.addresses, host, port)
             return [_resolved(host, address, port) for address in addresses]
 
         async def close(self) -> None:
-            """Nothing is held."""
+            """The threads end by themselves when nothing refers to the resolver."""
 
     def _resolved(host: str, address: str, port: int) -> ResolveResult:
         return ResolveResult(

@@ -211,7 +211,11 @@ class AsyncDoor:
         host, deadline = host_of(url), asyncio.get_running_loop().time() + limits.total
         client = self._ready_client()
         request = client.build_request(
-            method="POST", url=url, headers=all_headers(headers), content=content, timeout=None
+            "POST",
+            url,
+            headers=all_headers(headers),
+            content=content,
+            timeout=httpx.Timeout(None, connect=limits.connect),
         )
         async with _async_errors(host, min(limits.idle, limits.total)):
             response = await client.send(request, stream=True)

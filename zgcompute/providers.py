@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import quote
 
 from zgcompute import _reading as read
@@ -17,7 +17,7 @@ from zgcompute._limits import CHAT, METADATA, REPORT, SIGNATURE, HttpReply, Limi
 from zgcompute.addresses import checksum
 from zgcompute.answers import ChatAssembler, ChatDelta, ChatOutcome, ChatReply
 from zgcompute.checks import check_response
-from zgcompute.errors import InvalidToken, MalformedReply, ReplyTooLarge
+from zgcompute.errors import InvalidToken, MalformedReply, ProviderError
 from zgcompute.model_cards import ModelCard, parse_cards
 from zgcompute.refusals import refusal
 from zgcompute.types import Service
@@ -190,12 +190,11 @@ def _accepted(reply: HttpReply) -> HttpReply:
 
 
 async def _read_refusal(reply: AsyncReply) -> bytes:
+    """The words of a refusal as far as they come: its status alone tells enough."""
     body = b""
-    try:
+    with suppress(ProviderError):
         async for chunk in reply.chunks():
             body += chunk
             if len(body) >= _MAX_REFUSAL:
                 break
-    except ReplyTooLarge:
-        pass
     return body[:_MAX_REFUSAL]

@@ -6,12 +6,14 @@ import asyncio
 import gzip
 import json
 import os
+import socket
 import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -147,6 +149,19 @@ def test_silence_ends_after_the_idle_time(post: Poster) -> None:
         with pytest.raises(ProviderTimeout, match=r"127\.0\.0\.1 did not answer in time"):
             post(server.url, replace(QUICK, total=60))
         assert time.monotonic() - started < 1.5
+
+
+@both_doors
+def test_a_connection_that_is_never_accepted_is_given_up(post: Poster) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf, ExitStack() as waiting:
+        for _ in range(4):  # fill the kernel's queue: from then on nobody answers
+            knock = waiting.enter_context(socket.socket())
+            knock.setblocking(False)
+            knock.connect_ex(deaf.getsockname())
+        started = time.monotonic()
+        with pytest.raises(ProviderTimeout):
+            post(f"http://127.0.0.1:{deaf.getsockname()[1]}", Limits(0.3, 9, 9, 100))
+        assert time.monotonic() - started < 3
 
 
 @both_doors

@@ -206,6 +206,21 @@ def test_a_refusal_of_a_stream_is_classified_with_its_headers() -> None:
     assert caught.value.retry_after == 9
 
 
+def test_a_refusal_that_breaks_off_is_known_by_its_status() -> None:
+    def script(exchange: Exchange) -> None:
+        exchange.send(b"HTTP/1.1 429 Too Many\r\ncontent-length: 99\r\n\r\n{")
+        exchange.hang_up()
+
+    with pytest.raises(RateLimited):
+        stream(script)
+
+
+def test_a_last_event_without_its_end_still_counts() -> None:
+    deltas, outcome = stream(replying(STREAM[: STREAM.index(b"\n\n")]))
+    assert deltas == [ChatDelta("hi", "")]
+    assert not outcome.saw_done
+
+
 def test_a_refusal_is_read_to_a_limit() -> None:
     def script(exchange: Exchange) -> None:
         exchange.send(b"HTTP/1.1 500 Oops\r\ntransfer-encoding: chunked\r\n\r\n")
