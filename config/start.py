@@ -11,11 +11,13 @@ import sys
 import time
 import types
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 STOP_SECONDS = 8
+DEVNET_PORT = 8600  # its control port, which answers when everything else of it does
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,6 +43,9 @@ class Parts:
         self._environment = environment
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._running
+
     def once(self, *command: str) -> None:
         """Run a step to its end; a failure stops the start with its output shown."""
         done = subprocess.run(  # noqa: S603
@@ -54,6 +59,11 @@ class Parts:
         if done.returncode:
             sys.stderr.buffer.write(done.stdout)
             raise SystemExit(f"{' '.join(command[:3])} failed; see above.")
+
+    def together(self, *commands: Sequence[str]) -> None:
+        """Run steps that do not need one another at the same time."""
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda command: self.once(*command), commands))
 
     def start(self, name: str, *command: str) -> None:
         self._running[name] = subprocess.Popen(  # noqa: S603
@@ -96,10 +106,13 @@ def _start(parts: Parts, options: argparse.Namespace) -> None:
     if "devnet" in options.networks.split(",") and not options.no_devnet:
         _say("Starting the devnet: an EVM node, the contracts and test providers")
         parts.start("devnet", "-m", "devnet", *(["--fresh"] if options.fresh else []))
-        parts.wait_for("devnet", 8600, 120)
     _say("Preparing the database and the static files")
-    parts.once("manage.py", "migrate", "--verbosity", "0")
-    parts.once("manage.py", "collectstatic", "--noinput", "--verbosity", "0")
+    parts.together(
+        ("manage.py", "migrate", "--verbosity", "0"),
+        ("manage.py", "collectstatic", "--noinput", "--verbosity", "0"),
+    )
+    if "devnet" in parts:
+        parts.wait_for("devnet", DEVNET_PORT, 120)
     _say("Starting the worker and the site")
     parts.start(
         "worker",
