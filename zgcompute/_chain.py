@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from web3 import Web3
     from web3.types import TxParams
 
-POLL_SECONDS = 0.5
+FIRST_POLL, LONGEST_POLL = 0.05, 1.0  # seconds between looks at a waiting transaction
 _EIP_1271 = bytes.fromhex("1626ba7e")  # selector of isValidSignature(bytes32,bytes), and its "yes"
 
 
@@ -167,11 +167,12 @@ class RpcChain:
             return self._send_raw(signer.sign_transaction(_filled(self._rpc, call, signer.address)))
 
     def wait(self, transaction_hash: str, timeout: float = 120.0) -> Receipt:
-        deadline = time.monotonic() + timeout
+        deadline, pause = time.monotonic() + timeout, FIRST_POLL
         while (receipt := self.receipt(transaction_hash)) is None:
             if time.monotonic() >= deadline:
                 raise _not_mined(transaction_hash, timeout)
-            time.sleep(POLL_SECONDS)
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_POLL)
         if not receipt.succeeded:
             raise self.revert_reason(transaction_hash) or _disappeared(transaction_hash)
         return receipt

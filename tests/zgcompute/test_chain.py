@@ -898,7 +898,7 @@ def test_an_outage_while_sending_says_that_it_may_have_been_sent(
 def test_waiting_ends_with_the_receipt(
     chain: RpcChain, node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_chain, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(_chain, "FIRST_POLL", 0.0)
     answers = iter([None, None, mined_receipt()])
     node.methods["eth_getTransactionReceipt"] = lambda h: next(answers)
     assert chain.wait(HASH).block_number == 9
