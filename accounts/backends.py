@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
+from django.contrib.auth.backends import BaseBackend
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -12,10 +14,10 @@ from accounts.models import Wallet
 _SEEN_EVERY = timedelta(minutes=1)
 
 
-class SignedMessage:
+class SignedMessage(BaseBackend):
     """A session belongs to the wallet that signed in; there are no passwords to check."""
 
-    def authenticate(self, request: HttpRequest | None, **_: object) -> None:
+    def authenticate(self, request: HttpRequest | None, **_: Any) -> None:
         return None
 
     def get_user(self, user_id: int) -> Wallet | None:
