@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
+
+from zgcompute._reading import loads
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 
@@ -54,8 +55,8 @@ class AdditionalInfo:
     def parse(cls, text: str) -> AdditionalInfo:
         """Read `text`; never raises. Unreadable or ill-typed parts keep their defaults."""
         try:
-            keys = json.loads(text)
-        except (ValueError, RecursionError):
+            keys = loads(text)
+        except ValueError:
             return cls()
         if not isinstance(keys, dict):
             return cls()

@@ -72,9 +72,7 @@ def test_what_has_no_id_is_no_model() -> None:
 
 
 def test_text_and_lists_are_bounded() -> None:
-    (card, *rest) = parsed(
-        *({"id": "x" * 999, "description": "y" * 4999} for _ in range(1200))
-    )
+    (card, *rest) = parsed(*({"id": "x" * 999, "description": "y" * 4999} for _ in range(1200)))
     assert (len(card.id), len(card.description), len(rest)) == (300, 4000, 999)
 
 
