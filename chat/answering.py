@@ -58,9 +58,10 @@ class ChatProvider(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What answers are made with: the way to a provider, the streams, and two kinds of threads."""
+    """What answers are made with: the way to a provider, the proof's check, streams, threads."""
 
     connect: Callable[[types.Service, bool], ChatProvider]
+    check: Callable[[int], object]
     store: StreamStore
     database: Executor
     checks: Executor
@@ -129,6 +130,7 @@ class Answering:
             self._is_quiet = True
             self._news.set()
             await showing
+            await self._show()
             if over.done():
                 await self._end(None)
                 await asyncio.wait({reading}, timeout=DRAIN_SECONDS)
@@ -228,7 +230,7 @@ class Answering:
     async def _check(self, receipt_id: int | None) -> None:
         if receipt_id is not None:
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._tools.checks, receipts.check, receipt_id)
+            await loop.run_in_executor(self._tools.checks, self._tools.check, receipt_id)
 
     async def _tell(self, name: str) -> None:
         await self._tools.store.append(self.message_id, Event(name, {}))

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from uuid import UUID
 
-from chat import transitions
+from chat import receipts, transitions
 from chat.answering import Answering, ChatProvider, Tools
 from chat.models import Message
 from chat.streams import StreamStore, store
@@ -45,10 +45,15 @@ def stop(message_id: UUID) -> None:
 class Engine:
     """One loop, its threads, and the answers that run in it."""
 
-    def __init__(self, streams: StreamStore, connect: Connect | None = None) -> None:
+    def __init__(
+        self,
+        streams: StreamStore,
+        connect: Connect | None = None,
+        check: Callable[[int], object] = receipts.check,
+    ) -> None:
         self._database = ThreadPoolExecutor(_DATABASE_THREADS, "chat-database")
         self._checks = ThreadPoolExecutor(_CHECK_THREADS, "chat-check")
-        self._tools = Tools(connect or _Doors(), streams, self._database, self._checks)
+        self._tools = Tools(connect or _Doors(), check, streams, self._database, self._checks)
         self._running: dict[UUID, Answering] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()

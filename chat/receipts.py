@@ -3,6 +3,7 @@ is found or gone."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -20,11 +21,13 @@ from chat.models import SIGNATURE_KEPT, Message, Receipt
 from marketplace.network import served
 from zgcompute import types
 from zgcompute.answers import ChatOutcome
+from zgcompute.checks import SignatureSource, check_response
 from zgcompute.fees import Fee, FeeLine, chat_fee
-from zgcompute.providers import HttpDoor, Provider, check_response, door
+from zgcompute.providers import HttpDoor, Provider, door
 from zgcompute.verification import Verdict
 
 PATIENCE = 8.0  # seconds; a signature is there a moment after the answer
+Connect = Callable[[types.Service, bool], SignatureSource]
 FIRST_RETRY = timedelta(seconds=15)  # doubled after each look that found no signature yet
 
 _BROKEN_OFF = "The answer broke off: the bytes received are not whole, so no signature fits them."
@@ -67,7 +70,9 @@ def write(work: Assignment, facts: Facts) -> int:
     return receipt.pk
 
 
-def check(receipt_id: int, *, budget: float = PATIENCE) -> Receipt:
+def check(
+    receipt_id: int, *, budget: float = PATIENCE, connect: Connect | None = None
+) -> Receipt:
     """Ask the provider for the signature, judge the answer, and store verdict and evidence.
 
     Does nothing where the answer broke off or was judged before. Waits at most `budget` seconds
@@ -77,9 +82,8 @@ def check(receipt_id: int, *, budget: float = PATIENCE) -> Receipt:
     if receipt.next_check_at is None:
         return receipt
     network = served()[receipt.message.conversation.network]
-    provider = Provider(service_of(receipt), door=_door(network.local))
     verdict = check_response(
-        provider,
+        (connect or _connect)(service_of(receipt), network.local),
         receipt.response_id,
         request_sha256=receipt.request_sha256,
         response_sha256=receipt.response_sha256,
@@ -188,6 +192,10 @@ def _record_usage(work: Assignment, fee: Fee, outcome: ChatOutcome) -> Usage:
         fee,
         outcome.usage,
     )
+
+
+def _connect(service: types.Service, is_local: bool) -> SignatureSource:
+    return Provider(service, door=_door(is_local))
 
 
 @cache

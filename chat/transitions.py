@@ -67,7 +67,8 @@ def end(
 ) -> int | None:
     """Write the final text and state, and the bill with them; returns what `bill` returns.
 
-    Where somebody else has ended the answer meanwhile, its state is left alone.
+    Where somebody else has ended the answer meanwhile, its state is left alone. A failure that
+    costs nothing closes the answer at once.
     """
     now, words = timezone.now(), problem or Problem("")
     message = Message.objects.filter(pk=pk)
@@ -81,7 +82,10 @@ def end(
             ended_at=now,
         )
         message.update(**_written(shown), touched_at=now)
-        return bill() if bill else None
+        if bill is not None:
+            return bill()
+        message.filter(state=_State.FAILED).update(closed_at=now)
+        return None
 
 
 def stop(pk: UUID) -> bool:

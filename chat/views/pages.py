@@ -30,11 +30,12 @@ def home(request: HttpRequest, network: str) -> HttpResponse:
     """A new conversation: choose a provider (?provider=), see what is missing, ask."""
     network_or_404(network)
     services = chat_services(network)
+    conversations = conversations_of(request, network)
     context = {
         "section": "chat",
         "services": services,
-        "conversations": conversations_of(request, network),
-        "room": room(request, network, _chosen(request, services)),
+        "conversations": conversations,
+        "room": room(request, network, _chosen(request, services, conversations)),
         "asking": asking_form(),
     }
     return render(request, "chat/home.html", context)
@@ -91,8 +92,11 @@ def deletion(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
     return redirect("chat:home", network)
 
 
-def _chosen(request: HttpRequest, services: list[Service]) -> Service | None:
-    """The service that ?provider= names, in any spelling, else the first."""
-    wanted = request.GET.get("provider", "").lower()
-    named = (one for one in services if one.provider.lower() == wanted)
-    return next(named, services[0] if services else None)
+def _chosen(
+    request: HttpRequest, services: list[Service], conversations: list[Conversation]
+) -> Service | None:
+    """The service that ?provider= names in any spelling, else that of the last chat, else one."""
+    wanted = [request.GET.get("provider", "")] + [one.provider for one in conversations[:1]]
+    by_address = {service.provider.lower(): service for service in services}
+    named = (by_address.get(address.lower()) for address in wanted)
+    return next(filter(None, named), services[0] if services else None)
