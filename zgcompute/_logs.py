@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from zgcompute import _replies
 from zgcompute._codec import Interface, inference_interface, ledger_interface
-from zgcompute._rpc import Refusal, Request, Rpc, malformed, refused
+from zgcompute._rpc import Refusal, Request, Rpc, malformed, quantity, refused
+from zgcompute.errors import RpcUnreachable
 from zgcompute.types import Address, Contracts, Event
 
 
 def events(rpc: Rpc, contracts: Contracts, from_block: int, to_block: int) -> tuple[Event, ...]:
     """Return the known events of both contracts in log order; raises RpcRefused, RpcUnreachable.
 
-    A refused range is halved until the node accepts it, down to single blocks.
+    A refused range is halved until the node accepts it, down to single blocks. A node that has
+    not reached `to_block` counts as unreachable: it would silently leave out the missing blocks.
     """
     interfaces: Mapping[Address, Interface] = {
         contracts.ledger: ledger_interface(),
@@ -26,7 +29,7 @@ def events(rpc: Rpc, contracts: Contracts, from_block: int, to_block: int) -> tu
 def _range(rpc: Rpc, interfaces: Mapping[Address, Interface], first: int, last: int) -> list[Event]:
     scope = {"address": list(interfaces), "fromBlock": hex(first), "toBlock": hex(last)}
     request = Request("eth_getLogs", (scope,))
-    answer = rpc.batch([request])[0]
+    answer = rpc.batch([Request("eth_blockNumber"), request], _requires_head(last))[1]
     if isinstance(answer, Refusal):
         if first == last:
             raise refused(request, answer)
@@ -37,3 +40,12 @@ def _range(rpc: Rpc, interfaces: Mapping[Address, Interface], first: int, last: 
         raise malformed("a list of logs")
     known = (_replies.event(log, interfaces) for log in answer)
     return [event for event in known if event is not None]
+
+
+def _requires_head(last: int) -> Callable[[list[Any]], None]:
+    def check(answers: list[Any]) -> None:
+        head = quantity(answers[0])
+        if head < last:
+            raise RpcUnreachable(f"An RPC node is at block {head} and does not know block {last}.")
+
+    return check

@@ -21,6 +21,7 @@ MAX_REPLY = 64 * 1024 * 1024  # bytes; 500 calls with 50 sub-accounts each stay 
 MAX_BATCH = 500  # calls per POST; go-ethereum's own default limit is 1000
 FAILING_FOR = 30.0  # seconds that a failing URL is tried last
 _ROUNDS = 2
+_PAUSE = 0.2  # seconds before the second round; most hiccups and lags are shorter
 
 # Refusals that speak of the node and not of the call: the next URL may well answer.
 _NODE_TROUBLE = re.compile(
@@ -75,12 +76,14 @@ class Rpc:
         max_batch: int = MAX_BATCH,
         post: Post | None = None,
         clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.network = network
         self.timeout = timeout
         self.max_batch = max_batch
         self._post: Post = post or _http_post
         self._clock = clock
+        self._sleep = sleep
         self._failing_until: dict[str, float] = {}
         self._verified: dict[str, bool] = {}
         self._batch_limit: dict[str, int] = {}
@@ -97,26 +100,34 @@ class Rpc:
                 raise refused(request, answer)
         return answers
 
-    def batch(self, requests: Sequence[Request]) -> list[Any]:
+    def batch(
+        self, requests: Sequence[Request], check: Callable[[list[Any]], None] = lambda answers: None
+    ) -> list[Any]:
         """Return a result or a Refusal for every request, in order, `max_batch` per POST.
 
+        `check` may raise RpcUnreachable for the answers of one POST: the next URL is then asked.
         Raises RpcUnreachable if no URL gave an answer, WrongNetwork if all serve another chain.
         """
         answers: list[Any] = []
         for start in range(0, len(requests), self.max_batch):
-            answers += self._with_failover(requests[start : start + self.max_batch])
+            answers += self._with_failover(requests[start : start + self.max_batch], check)
         return answers
 
-    def _with_failover(self, requests: Sequence[Request]) -> list[Any]:
+    def _with_failover(
+        self, requests: Sequence[Request], check: Callable[[list[Any]], None]
+    ) -> list[Any]:
         deadline = self._clock() + self.timeout
         errors: dict[str, RpcUnreachable | WrongNetwork] = {}
         for attempt in range(_ROUNDS):
             if attempt and self._clock() >= deadline:
                 break
+            self._sleep(attempt * _PAUSE)
             for url in self._by_preference():
                 try:
                     self._verify_chain(url)
-                    return self._ask(url, requests)
+                    answers = self._ask(url, requests)
+                    check(answers)
+                    return answers
                 except (RpcUnreachable, WrongNetwork) as error:
                     self._remember_failure(url)
                     errors[url] = error

@@ -86,7 +86,10 @@ class Chain(Protocol):
         """How many transactions of `address` are mined: its next nonce."""
 
     def events(self, from_block: int, to_block: int) -> tuple[Event, ...]:
-        """All known events of both contracts in that range (inclusive), in log order."""
+        """All known events of both contracts in that range (inclusive), in log order.
+
+        Raises RpcUnreachable where `to_block` is not there yet.
+        """
 
     def simulate(self, call: UnsignedCall, sender: str) -> None:
         """Try `call` without sending it; raises TransactionReverted with the decoded reason."""

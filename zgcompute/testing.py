@@ -144,6 +144,8 @@ class FakeChain:
 
     def events(self, from_block: int, to_block: int) -> tuple[Event, ...]:
         mined = self._reachable().mined
+        if from_block <= to_block > self.block_number():
+            raise RpcUnreachable(f"{self._network.name} has not reached block {to_block}.")
         blocks = [one for one in mined if from_block <= one.block.number <= to_block]
         return tuple(event for one in blocks for event in one.events)
 

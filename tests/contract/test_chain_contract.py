@@ -17,6 +17,7 @@ from zgcompute.errors import (
     LedgerMissing,
     LimitExceeded,
     RefundLocked,
+    RpcUnreachable,
     ServiceMissing,
     SubAccountMissing,
     TransactionReverted,
@@ -569,5 +570,7 @@ def test_an_ordinary_address_is_no_contract_wallet(world: World, alice: LocalSig
     assert not world.chain.is_valid_signature(alice.address, b"x" * 32, signature)
 
 
-def test_an_empty_range_has_no_events(world: World) -> None:
+def test_an_empty_range_has_no_events_and_a_future_one_no_answer(world: World) -> None:
     assert world.chain.events(5, 4) == ()
+    with pytest.raises(RpcUnreachable):
+        world.chain.events(0, 10**9)

@@ -74,7 +74,7 @@ def node() -> Node:
 @pytest.fixture
 def chain(node: Node) -> RpcChain:
     net = network("http://node.example")
-    return RpcChain(net, rpc=Rpc(net, post=node.post))
+    return RpcChain(net, rpc=Rpc(net, post=node.post, sleep=lambda seconds: None))
 
 
 def service_fields(number: int) -> tuple[Any, ...]:
@@ -537,7 +537,7 @@ def test_a_refused_range_is_split_until_the_node_accepts(chain: RpcChain, node: 
             return {"error": {"code": -32005, "message": "block range limit exceeded"}}
         return [balance_log(block, 0) for block in range(first, last + 1)]
 
-    node.methods["eth_getLogs"] = logs
+    node.methods |= {"eth_getLogs": logs, "eth_blockNumber": lambda: hex(35)}
     events = chain.events(0, 35)
     assert [event.block_number for event in events] == list(range(36))
     assert len(ranges) < 10
@@ -546,9 +546,19 @@ def test_a_refused_range_is_split_until_the_node_accepts(chain: RpcChain, node: 
 def test_a_node_that_refuses_every_range_is_soon_believed(chain: RpcChain, node: Node) -> None:
     asked = []
     node.methods["eth_getLogs"] = lambda scope: asked.append(scope) or {"error": {"code": 1}}
+    node.methods["eth_blockNumber"] = lambda: hex(100_000)
     with pytest.raises(RpcRefused):
         chain.events(0, 100_000)
     assert len(asked) < 20
+
+
+def test_a_node_that_lags_behind_is_not_taken_for_a_quiet_chain(
+    chain: RpcChain, node: Node
+) -> None:
+    node.methods["eth_getLogs"] = lambda scope: []
+    assert chain.events(5, 16) == ()
+    with pytest.raises(RpcUnreachable, match="at block 16 and does not know block 17"):
+        chain.events(5, 17)
 
 
 def test_an_empty_range_needs_no_post(chain: RpcChain, node: Node) -> None:

@@ -200,6 +200,25 @@ def test_a_node_that_hides_its_chain_is_not_trusted(server: RpcServer) -> None:
         Rpc(network(server.url)).call("eth_blockNumber")
 
 
+def test_an_answer_that_its_reader_rejects_lets_the_next_node_answer(
+    server: RpcServer, second: RpcServer
+) -> None:
+    def check(answers: list[Any]) -> None:
+        if quantity(answers[0]) < 0x20:
+            raise RpcUnreachable("behind")
+
+    rpc = Rpc(network(server.url, second.url))
+    assert rpc.batch([Request("eth_blockNumber")], check) == ["0x20"]
+
+
+def test_there_is_a_short_pause_before_the_second_round(server: RpcServer) -> None:
+    pauses: list[float] = []
+    rpc = Rpc(network(NOBODY), sleep=pauses.append)
+    with pytest.raises(RpcUnreachable):
+        rpc.call("eth_blockNumber")
+    assert pauses == [0.0, 0.2]
+
+
 def test_when_nobody_answers_the_error_says_so_and_that_nothing_changed(
     local_server: None,
 ) -> None:

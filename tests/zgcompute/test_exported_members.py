@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import zgcompute
+from zgcompute import errors
+
+ROOT = Path(zgcompute.__file__).parent
+PUBLIC_MODULES = [
+    name
+    for _, name, _ in pkgutil.iter_modules(zgcompute.__path__)
+    if not name.startswith("_") and name != "cli"
+]
+
+
+def test_the_public_list_is_sorted_and_without_duplicates() -> None:
+    def order(name: str) -> tuple[int, str]:  # constants, classes, functions, as ruff sorts them
+        return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
+
+    assert list(zgcompute.__all__) == sorted(set(zgcompute.__all__), key=order)
+
+
+@pytest.mark.parametrize("name", zgcompute.__all__)
+def test_every_public_name_exists_and_is_explained(name: str) -> None:
+    member = getattr(zgcompute, name)
+    if inspect.isclass(member) or inspect.isfunction(member) or inspect.ismodule(member):
+        assert inspect.getdoc(member), name
+
+
+def test_nothing_is_imported_that_is_not_listed() -> None:
+    modules = set(PUBLIC_MODULES) | {"cli"}
+    public = {name for name in vars(zgcompute) if not name.startswith("_")}
+    assert public - modules == set(zgcompute.__all__) - modules
+
+
+def test_all_errors_are_public() -> None:
+    classes = {
+        name
+        for name, error in inspect.getmembers(errors, inspect.isclass)
+        if error.__module__ == errors.__name__
+    }
+    assert classes <= set(zgcompute.__all__)
+
+
+@pytest.mark.parametrize("module", PUBLIC_MODULES)
+def test_public_functions_classes_and_methods_have_docstrings(module: str) -> None:
+    tree = ast.parse((ROOT / f"{module}.py").read_text("utf-8"))
+    assert ast.get_docstring(tree), module
+    missing = [
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and not node.name.startswith("_")
+        and not ast.get_docstring(node)
+    ]
+    # A dataclass that only holds named fields may let its names speak.
+    assert [name for name in missing if not _is_record(module, name)] == []
+
+
+def test_importing_the_sdk_is_quick_and_brings_no_heavy_library() -> None:
+    code = (
+        "import sys, time; start = time.perf_counter(); import zgcompute;"
+        "print(time.perf_counter() - start);"
+        "print([m for m in ('web3', 'httpx', 'aiohttp', 'eth_account', 'eth_abi', 'django')"
+        " if m in sys.modules])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT.parent
+    )
+    seconds, heavy = run.stdout.split("\n")[:2]
+    assert heavy == "[]"
+    assert float(seconds) < 2.0  # 0.2 s on an idle machine; the heavy ones alone cost more
+
+
+def _is_record(module: str, name: str) -> bool:
+    import dataclasses
+
+    return dataclasses.is_dataclass(getattr(importlib.import_module(f"zgcompute.{module}"), name))
