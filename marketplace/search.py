@@ -56,15 +56,21 @@ class Search:
     def is_narrowed(self) -> bool:
         return bool(self.q or self.type)
 
+    @property
+    def query(self) -> str:
+        """What the URL says beyond the defaults."""
+        return urlencode(
+            {
+                field.name: value
+                for field in fields(self)
+                if (value := getattr(self, field.name)) != field.default
+            }
+        )
+
     def link(self, **changes: Any) -> str:
-        """The URL's query after `changes`, with what is said beyond the defaults."""
-        changed = replace(self, **changes)
-        said = {
-            field.name: value
-            for field in fields(self)
-            if (value := getattr(changed, field.name)) != field.default
-        }
-        return f"?{urlencode(said)}"
+        """A reference, relative to the catalog's URL, to the state after `changes`."""
+        query = replace(self, **changes).query
+        return f"?{query}" if query else "."
 
 
 def _one_of(choices: tuple[str, ...], text: str, default: str) -> str:

@@ -28,7 +28,8 @@ def catalog(request: HttpRequest, network: str) -> HttpResponse:
         "network_state": NetworkState.look(served.slug),
     }
     response = render(request, template, context)
-    response["HX-Push-Url"] = request.path + search.link()
+    if not _is_poll(request):
+        response["HX-Push-Url"] = f"{request.path}?{search.query}" if search.query else request.path
     return response
 
 
@@ -52,3 +53,8 @@ def health(request: HttpRequest, network: str) -> HttpResponse:
     """How fresh our view of the network is; the footer asks for it again and again."""
     state = NetworkState.look(network_or_404(network).slug)
     return render(request, "components/_network_health.html", {"state": state})
+
+
+def _is_poll(request: HttpRequest) -> bool:
+    """An unread catalog asks for itself until it is read; that is no step of the reader's."""
+    return request.headers.get("HX-Trigger") == "catalog"

@@ -61,6 +61,8 @@ document.addEventListener("keydown", (event) => {
 
 document.addEventListener("htmx:afterSettle", (event) => showLocalTimes(event.target));
 
+document.addEventListener("htmx:historyRestore", () => showLocalTimes(document));
+
 document.addEventListener("htmx:sendError", (event) => {
   if (event.target.closest("[data-background]")) return;
   toast("The site cannot be reached. Nothing was sent; try again.");

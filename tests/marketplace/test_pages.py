@@ -153,6 +153,10 @@ class TestUrlAsState:
         assert response.headers["HX-Push-Url"] == "/devnet/?sort=price"
         assert "HX-Request" in response.headers["Vary"]
 
+    def test_a_page_that_asks_for_itself_leaves_no_trail(self, client: Client) -> None:
+        response = client.get("/devnet/", headers={**HTMX, "HX-Trigger": "catalog"})
+        assert "HX-Push-Url" not in response.headers
+
     def test_a_history_restore_gets_the_whole_page(self, client: Client) -> None:
         html = page(client, **HTMX, **{"HX-History-Restore-Request": "true"})
         assert "<html" in html

@@ -16,7 +16,7 @@ def found(**wanted: Any) -> list[str]:
 
 def test_an_empty_query_is_the_default_state() -> None:
     assert Search.read(QueryDict("")) == Search()
-    assert Search().link() == "?"
+    assert Search().link() == "."
 
 
 def test_the_url_says_the_state_and_back() -> None:
