@@ -30,7 +30,8 @@ class Details:
     @property
     def example_decimals(self) -> int:
         fee = self.example_fee
-        return prices.decimals([fee.total, *(line.amount for line in fee.lines)]) if fee else 0
+        shown = [fee.total, *(line.amount for line in fee.lines)] if fee else []
+        return prices.exact_decimals(shown)
 
 
 def details(service: Service, network: Network) -> Details:

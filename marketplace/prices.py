@@ -58,7 +58,7 @@ class PriceList:
 
     @property
     def tier_decimals(self) -> int:
-        return decimals(amount for tier in self.tiers for amount in (tier.input, tier.output))
+        return exact_decimals(amount for tier in self.tiers for amount in (tier.input, tier.output))
 
 
 def price_list(service: Service) -> PriceList:
@@ -73,11 +73,15 @@ def price_list(service: Service) -> PriceList:
     )
 
 
-def decimals(amounts_shown: Iterable[int | None]) -> int:
+def decimals(shown: Iterable[int | None]) -> int:
     """Return how many decimals a column of these amounts has; a few very small ones stand out."""
-    texts = (amounts.short(amount, round_up=True) for amount in amounts_shown if amount is not None)
-    longest = max((len(text.partition(".")[2]) for text in texts), default=0)
-    return min(longest, _MOST_DECIMALS)
+    texts = (amounts.short(amount, round_up=True) for amount in shown if amount is not None)
+    return min(_longest_fraction(texts), _MOST_DECIMALS)
+
+
+def exact_decimals(shown: Iterable[int]) -> int:
+    """Return how many decimals a column of these amounts has with every digit."""
+    return _longest_fraction(amounts.exact(amount) for amount in shown)
 
 
 def example(service: Service) -> tuple[str, Fee] | None:
@@ -90,6 +94,10 @@ def example(service: Service) -> tuple[str, Fee] | None:
         case "speech-to-text":
             return "One minute of audio", speech_fee(service, seconds=EXAMPLE_SECONDS)
     return None
+
+
+def _longest_fraction(texts: Iterable[str]) -> int:
+    return max((len(text.partition(".")[2]) for text in texts), default=0)
 
 
 def _prices(service: Service) -> list[Price]:

@@ -33,9 +33,13 @@ def zg_aligned(neuron: int | None, decimals: int = 6) -> SafeString | str:
     """As `zg_cost`, filled up to `decimals`, so that a column's decimal points line up."""
     if neuron is None:
         return "–"
-    whole, _, fraction = amounts.short(neuron, round_up=True).partition(".")
-    point = "." if fraction else _POINT_SPACE if decimals else ""
-    return _data(neuron, whole + point + fraction.ljust(decimals, _DIGIT_SPACE))
+    return _data(neuron, _filled(amounts.short(neuron, round_up=True), decimals))
+
+
+@register.filter
+def zg_exact_aligned(neuron: int, decimals: int = 18) -> SafeString:
+    """As `zg_aligned` with every digit: for columns that add up."""
+    return _data(neuron, _filled(amounts.exact(neuron), decimals))
 
 
 @register.filter
@@ -109,6 +113,12 @@ def _amount(neuron: int | None, *, round_up: bool) -> SafeString | str:
     if neuron is None:
         return "–"
     return _data(neuron, amounts.short(neuron, round_up=round_up))
+
+
+def _filled(amount: str, decimals: int) -> str:
+    whole, _, fraction = amount.partition(".")
+    point = "." if fraction else _POINT_SPACE if decimals else ""
+    return whole + point + fraction.ljust(decimals, _DIGIT_SPACE)
 
 
 def _data(neuron: int, shown: str) -> SafeString:

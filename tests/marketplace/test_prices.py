@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from marketplace.prices import TierPrice, decimals, example, price_list
+from marketplace.prices import TierPrice, decimals, exact_decimals, example, price_list
 from zgcompute.testing import fake_service
 
 
@@ -79,3 +79,8 @@ def test_a_column_is_as_wide_as_its_longest_fraction_within_reason() -> None:
     assert decimals([10**18, 10**17, 15 * 10**15, None]) == 3
     assert decimals([7]) == 9
     assert decimals([]) == 0
+
+
+def test_a_column_that_adds_up_shows_every_digit() -> None:
+    assert exact_decimals([10**18, 49_000_000_123]) == 18
+    assert exact_decimals([10**18]) == 0

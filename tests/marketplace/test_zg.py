@@ -30,6 +30,11 @@ def test_a_column_is_filled_up_to_its_decimals() -> None:
     assert zg.zg_aligned(2 * 10**18, 0).endswith(">2</data>")
 
 
+def test_a_column_that_adds_up_keeps_every_digit() -> None:
+    assert zg.zg_exact_aligned(1, 18).endswith(">0.000000000000000001</data>")
+    assert zg.zg_exact_aligned(10**17, 2).endswith(">0.1\u2007</data>")
+
+
 def test_no_amount_is_a_dash() -> None:
     assert zg.zg(None) == zg.zg_cost(None) == zg.zg_aligned(None) == "–"
 
