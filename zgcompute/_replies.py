@@ -27,7 +27,10 @@ _HASH = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 _REVERT_HEX = re.compile(r"0x(?:[0-9a-fA-F]{2}){4,}", re.ASCII)
 _REVERT_TEXT = re.compile(r"revert(?:ed)?(?: with reason string)?[:\s]+['\"]?(.+?)['\"]?$", re.I)
-_TOO_POOR = re.compile(r"insufficient (funds|balance)|OutOfFund|lack of funds", re.IGNORECASE)
+_TOO_POOR = re.compile(
+    r"insufficient (funds|balance)|OutOfFund|lack of funds|gas required exceeds allowance",
+    re.IGNORECASE,
+)
 _MAX_DEPTH = 5  # the deepest nesting of revert data seen in the wild is 3
 
 

@@ -7,13 +7,15 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 from zgcompute.addresses import checksum
 from zgcompute.errors import ConfigurationError, UnknownNetwork
 from zgcompute.types import Address
 
 _T = TypeVar("_T")
+_URL = re.compile(r"https?://[!-~]+", re.ASCII)
 _SLUG = re.compile(r"[a-z][a-z0-9-]{0,30}", re.ASCII)
 
 
@@ -127,7 +129,7 @@ def _network(path: Path, slug: str, table: Any, base: Network | None) -> Network
 def _value(where: str, key: str, value: Any) -> Any:
     checks = {
         "name": lambda: _typed(value, str),
-        "chain_id": lambda: _typed(value, int),
+        "chain_id": lambda: _positive(value),
         "rpc_urls": lambda: tuple(_url(url) for url in _typed(value, list)) or _refuse("is empty"),
         "ledger": lambda: checksum(_typed(value, str)),
         "inference": lambda: checksum(_typed(value, str)) if value else None,
@@ -151,12 +153,17 @@ def _typed(value: Any, kind: type[_T]) -> _T:
     return value
 
 
+def _positive(value: Any) -> int:
+    number = _typed(value, int)
+    return number if number > 0 else _refuse("must be above zero")
+
+
 def _url(value: Any) -> str:
     url = _typed(value, str).rstrip("/")
-    if not url.startswith(("http://", "https://")):
+    if not _URL.fullmatch(url) or not urlsplit(url).hostname:
         raise ValueError(f"must be an http or https URL, not {value!r}")
     return url
 
 
-def _refuse(reason: str) -> Any:
+def _refuse(reason: str) -> NoReturn:
     raise ValueError(reason)

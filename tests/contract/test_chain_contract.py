@@ -325,6 +325,20 @@ def test_a_ledger_with_money_is_not_deleted(
     assert refused.value.arguments == {"remainingBalance": 5 * ZG}
 
 
+def test_a_ledger_that_was_settled_away_can_be_deleted(
+    world: World, alice: LocalSigner, aurora: Address
+) -> None:
+    calls = calls_of(world)
+    world.service(aurora)
+    sent(world, calls.deposit(3 * ZG), alice)
+    sent(world, calls.transfer(aurora, 3 * ZG), alice)
+    world.settle(alice.address, aurora, 3 * ZG)
+    assert world.chain.ledger(alice.address).total == 0
+    sent(world, calls.delete_ledger(), alice)
+    with pytest.raises(LedgerMissing):
+        world.chain.ledger(alice.address)
+
+
 def test_an_emptied_ledger_takes_its_sub_accounts_along_but_not_the_generation(
     world: World, alice: LocalSigner, aurora: Address
 ) -> None:

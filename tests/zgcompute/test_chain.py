@@ -634,6 +634,11 @@ BROKE = {"code": -32000, "message": "insufficient funds for gas * price + value:
         ({"error": BROKE}, InsufficientBalance, "wallet holds too little"),
         ({"error": BROKE | {"data": "0x"}}, InsufficientBalance, "wallet holds too little"),
         ({"error": {"code": -32000, "message": "OutOfFunds"}}, InsufficientBalance, "too little"),
+        (
+            {"error": {"code": -32000, "message": "gas required exceeds allowance (0)"}},
+            InsufficientBalance,
+            "too little",
+        ),
         ({"error": {"code": -32601, "message": "no such method"}}, RpcRefused, "no such method"),
         ({"error": {"code": -32601, "message": "no", "data": "words"}}, RpcRefused, "no"),
         ({"error": {"code": -32601, "message": "no", "data": "0x"}}, RpcRefused, "no"),
