@@ -1,0 +1,53 @@
+"""One browser for all stories; each story has its own context, wallet and key."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+
+from devnet.testing import Devnet
+from tests.browser.chromium import launch
+from tests.browser.person import Person, wallet_of
+from tests.site_fixture import Site
+
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright's own loop runs in this thread
+expect.set_options(timeout=10_000)
+_indices = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        running = launch(playwright)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(15_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def person(context: BrowserContext, site: Site, devnet: Devnet) -> Person:
+    """Somebody new with a funded wallet and an empty page. Console errors fail the story."""
+    wallet = wallet_of(devnet.rpc_url, next(_indices))
+    page = context.new_page()
+    wallet.inject(page)
+    return Person(page, site, wallet)
+
+
+@pytest.fixture
+def ready(person: Person) -> Person:
+    """The same, signed in and ready to chat with aurora."""
+    person.visit("chat/")
+    person.sign_in()
+    person.get_ready_to_chat()
+    return person

@@ -1,0 +1,89 @@
+"""A person with a wallet at the site: what they do, in the words that they see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from playwright.sync_api import Locator, Page, expect
+
+from devnet import accounts
+from tests.browser.wallet import TestWallet
+from tests.site_fixture import Site
+
+CHAIN_MS = 20_000  # a transaction: sent, mined, followed, mirrored
+ANSWER_MS = 30_000
+
+
+@dataclass
+class Person:
+    """Drives one page. `wallet.prompts` counts what the wallet was asked."""
+
+    page: Page
+    site: Site
+    wallet: TestWallet
+
+    def visit(self, path: str) -> None:
+        self.page.goto(f"{self.site.url}/{self.site.network}/{path}")
+
+    def listed(self, model: str) -> Locator:
+        """A model's entry in the catalog."""
+        return self.page.get_by_role("link", name=model, exact=True)
+
+    def choose_test_wallet(self) -> None:
+        self.page.get_by_role("button", name="Connect").first.click()
+        self.page.get_by_role("button", name="Test Wallet").click()
+
+    def sign_in(self) -> None:
+        self.choose_test_wallet()
+        self.page.get_by_role("button", name="Sign in with wallet").click()
+        expect(self.chip).to_be_visible()
+
+    @property
+    def chip(self) -> Locator:
+        """The header's menu of a signed-in wallet, with its short address."""
+        short = f"{self.wallet.address[:6]}…{self.wallet.address[-4:]}"
+        return self.page.locator(".site-header summary").filter(has_text=short)
+
+    def complete(self, review: str) -> None:
+        """Review a prepared transaction, open the wallet, and wait until it is done."""
+        self.page.get_by_role("button", name=review).click()
+        self.page.get_by_role("button", name="Open wallet").click()
+
+    def get_ready_to_chat(self) -> None:
+        """From signed in to the composer: deposit, transfer, session."""
+        self.complete("Review deposit")
+        expect(self.page.get_by_role("button", name="Review transfer")).to_be_visible(
+            timeout=CHAIN_MS
+        )
+        self.complete("Review transfer")
+        session = self.page.get_by_role("button", name="Sign with wallet")
+        expect(session).to_be_visible(timeout=CHAIN_MS)
+        session.click()
+        expect(self.composer).to_be_visible(timeout=CHAIN_MS)
+
+    @property
+    def composer(self) -> Locator:
+        return self.page.get_by_label("Your message")
+
+    def ask(self, question: str) -> None:
+        self.composer.fill(question)
+        self.composer.press("Enter")
+
+    @property
+    def last_badge(self) -> Locator:
+        return self.page.locator("[data-answer]").last.locator("[data-outcome]")
+
+    def badge_says(self, outcome: str) -> None:
+        expect(self.last_badge).to_have_attribute("data-outcome", outcome, timeout=ANSWER_MS)
+
+    def proof_says(self, words: str) -> None:
+        answer = self.page.locator("[data-answer]").last
+        details = answer.locator("[data-receipt]")
+        if not details.evaluate("element => element.open"):
+            details.locator("summary").click()
+        expect(details).to_contain_text(words)
+
+
+def wallet_of(rpc_url: str, index: int) -> TestWallet:
+    """Test wallet `index` of the devnet."""
+    return TestWallet(rpc_url, accounts.account(accounts.FIRST_TEST_WALLET + index).private_key)
