@@ -30,12 +30,12 @@ _asking = ThreadPoolExecutor(max_workers=4, thread_name_prefix="contract-wallet"
 
 def invite(address: str, *, domain: str, uri: str, chain_id: int, now: datetime) -> SignInMessage:
     """Return the message that `address` has to sign, with a nonce of its own."""
-    nonce = new_nonce()
+    signer, nonce = checksum(address), new_nonce()
     Nonce.objects.filter(issued_at__lt=now - LIFETIME).delete()
     Nonce.objects.create(value=nonce, issued_at=now)
     return SignInMessage(
         domain=domain,
-        address=checksum(address),
+        address=signer,
         statement=STATEMENT,
         uri=uri,
         chain_id=chain_id,

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
+from accounts import refresh
 from accounts.models import Transaction
-from accounts.refresh import mirror
 from accounts.transactions import expire_unanswered
 from zgcompute.addresses import same
 from zgcompute.chain import Chain
@@ -34,11 +34,13 @@ def follow(chain: Chain, network: Network) -> None:
         return
     hashes = [row.hash for row in rows]
     seen, receipts, head = chain.transactions(hashes), chain.receipts(hashes), chain.block_number()
-    mirror(chain, network, {row.wallet for row in rows if _is_news(row, receipts[row.hash])})
+    refresh.mirror(
+        chain, network, {row.wallet for row in rows if _is_news(row, receipts[row.hash])}
+    )
     ended = {
         row.wallet for row in rows if _advance(chain, row, seen[row.hash], receipts[row.hash], head)
     }
-    mirror(chain, network, ended)
+    refresh.mirror(chain, network, ended)
 
 
 def rehearse(chain: Chain, row: Transaction) -> None:
@@ -96,6 +98,8 @@ def _back_to_waiting(row: Transaction) -> bool:
     was_mined = row.state == _State.MINED
     row.state, row.block_number, row.block_hash, row.confirmations = _State.SENT, None, "", 0
     row.save()
+    if was_mined:
+        refresh.rewind(row.wallet, row.network)
     return was_mined
 
 

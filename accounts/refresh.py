@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from django.db import transaction
 from django.utils import timezone
@@ -19,6 +20,7 @@ from zgcompute.networks import Network
 from zgcompute.providers import Provider
 
 ACTIVE = timedelta(minutes=15)
+_OVERTAKING = timedelta(seconds=20)  # longer than a read takes, shorter than a new chain's start
 _ASKED_AT_ONCE = 8  # providers asked for unsettled fees at the same time
 
 
@@ -31,7 +33,7 @@ def refresh(chain: Chain, network: Network, wallets: Iterable[Wallet]) -> None:
     """Mirror `wallets`, then ask their providers what is unsettled. Raises as `mirror` does."""
     chosen = list(wallets)
     mirror(chain, network, chosen)
-    refresh_unsettled(network, chosen)
+    refresh_unsettled(network, chosen, lambda service: Provider(service, local=network.local))
 
 
 def mirror(chain: Chain, network: Network, wallets: Iterable[Wallet]) -> None:
@@ -52,11 +54,28 @@ def mirror(chain: Chain, network: Network, wallets: Iterable[Wallet]) -> None:
         _write(wallet, network, states[types.Address(address)], lock_time)
 
 
-def refresh_unsettled(network: Network, wallets: Sequence[Wallet]) -> None:
-    """Ask each provider that has a running session of these wallets what it has not settled."""
+def rewind(wallet: Wallet, network: str) -> None:
+    """Let the next read count although it may be of an earlier block: the chain was replaced."""
+    Ledger.objects.filter(wallet=wallet, network=network).update(block_number=None)
+
+
+class Teller(Protocol):
+    """What is asked of a provider here."""
+
+    def unsettled_fee(self, user: str, api_key: str) -> int:
+        """Neuron of `user`'s fees that it has not settled yet."""
+
+
+def refresh_unsettled(
+    network: Network, wallets: Sequence[Wallet], reach: Callable[[types.Service], Teller]
+) -> None:
+    """Ask each provider that has a running session of these wallets what it has not settled.
+
+    One that does not answer is noted on its row and keeps nobody waiting.
+    """
     with ThreadPoolExecutor(max_workers=_ASKED_AT_ONCE) as pool:
         asked = [
-            (row, pool.submit(Provider(service, local=network.local).unsettled_fee, user, api_key))
+            (row, pool.submit(reach(service).unsettled_fee, user, api_key))
             for row, service, user, api_key in _askable(network, wallets)
         ]
         for row, answer in asked:
@@ -98,6 +117,8 @@ def _write(
     wallet: Wallet, network: Network, state: types.WalletState, lock_time: timedelta
 ) -> None:
     ledger = state.ledger
+    if _is_overtaken(wallet, network, state):
+        return
     Ledger.objects.update_or_create(
         wallet=wallet,
         network=network.slug,
@@ -106,6 +127,7 @@ def _write(
             "exists": ledger is not None,
             "available": ledger.available if ledger else 0,
             "total": ledger.total if ledger else 0,
+            "block_number": state.block_number,
             "refreshed_at": timezone.now(),
             "problem": "",
         },
@@ -114,6 +136,17 @@ def _write(
     gone = SubAccount.objects.filter(wallet=wallet, network=network.slug)
     gone.exclude(pk__in=[row.pk for row in kept]).delete()
     sessions.forget_revoked(wallet, network.slug, {row.provider: row.generation for row in kept})
+
+
+def _is_overtaken(wallet: Wallet, network: Network, state: types.WalletState) -> bool:
+    """A read that was slower than another one of a later block would turn the mirror back."""
+    later = Ledger.objects.filter(
+        wallet=wallet,
+        network=network.slug,
+        block_number__gt=state.block_number,
+        refreshed_at__gt=timezone.now() - _OVERTAKING,
+    )
+    return later.exists()
 
 
 def _write_sub_account(

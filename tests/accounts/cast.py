@@ -109,4 +109,3 @@ def use(
 def stranger() -> str:
     """An address that nobody plays."""
     return checksum(Account.from_key("0x" + "77" * 32).address)
-

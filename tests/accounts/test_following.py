@@ -76,9 +76,7 @@ def test_a_hash_of_another_call_is_not_taken_for_the_prepared_one(
     assert reason in row.reason
 
 
-def test_a_hash_of_another_sender_is_not_taken_for_alices(
-    chain: FakeChain, alice: Wallet
-) -> None:
+def test_a_hash_of_another_sender_is_not_taken_for_alices(chain: FakeChain, alice: Wallet) -> None:
     row = transactions.prepare_deposit(alice, NETWORK, zg("3"))
     chain.endow(cast.MALLORY.address, zg("9"))
     foreign = chain.submit(chain.calls.deposit(zg("3")), cast.MALLORY.address)
@@ -127,9 +125,7 @@ def test_a_transaction_that_the_chain_forgot_is_dropped_after_ten_minutes(
     assert "before you send it again" in row.advice
 
 
-def test_a_hash_that_the_chain_never_shows_is_dropped_too(
-    chain: FakeChain, alice: Wallet
-) -> None:
+def test_a_hash_that_the_chain_never_shows_is_dropped_too(chain: FakeChain, alice: Wallet) -> None:
     row = transactions.prepare_deposit(alice, NETWORK, zg("3"))
     transactions.record_hash(row, "0x" + "ab" * 32)
     assert follow(chain, row).state == State.SUBMITTED
@@ -152,9 +148,7 @@ def test_a_block_that_is_taken_back_takes_its_transaction_along(
     assert Ledger.objects.get(wallet=alice).available == zg("3")
 
 
-def test_a_mined_transaction_lost_with_its_block_goes_back(
-    chain: FakeChain, alice: Wallet
-) -> None:
+def test_a_mined_transaction_lost_with_its_block_goes_back(chain: FakeChain, alice: Wallet) -> None:
     row = deposit(chain, alice)
     chain.mine()
     follow(chain, row)

@@ -115,7 +115,10 @@ def test_an_address_without_its_checksum_is_refused() -> None:
     text = str(message()).replace(cast.ALICE.address, cast.ALICE.address.lower())
     with pytest.raises(SignInRefused, match="checksum"):
         SignInMessage.parse(text)
-    wrong = str(message()).replace(cast.ALICE.address, cast.ALICE.address.swapcase()[:0] + "0x" + cast.ALICE.address[2:].swapcase())
+    wrong = str(message()).replace(
+        cast.ALICE.address,
+        cast.ALICE.address.swapcase()[:0] + "0x" + cast.ALICE.address[2:].swapcase(),
+    )
     with pytest.raises(SignInRefused, match="checksum"):
         SignInMessage.parse(wrong)
 

@@ -44,9 +44,7 @@ def test_the_minimum_is_the_one_read_from_the_chain(alice: Wallet) -> None:
     assert transactions.prepare_deposit(alice, NETWORK, zg("0.1")).amount == zg("0.1")
 
 
-def test_a_later_deposit_may_be_small(
-    chain: FakeChain, alice: Wallet, aurora: Service
-) -> None:
+def test_a_later_deposit_may_be_small(chain: FakeChain, alice: Wallet, aurora: Service) -> None:
     cast.fund(chain, cast.ALICE, aurora.provider)
     assert transactions.prepare_deposit(alice, NETWORK, 1).value == 1
 
