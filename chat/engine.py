@@ -53,7 +53,8 @@ class Engine:
     ) -> None:
         self._database = ThreadPoolExecutor(_DATABASE_THREADS, "chat-database")
         self._checks = ThreadPoolExecutor(_CHECK_THREADS, "chat-check")
-        self._tools = Tools(connect or _Doors(), check, streams, self._database, self._checks)
+        self._doors = _Doors()
+        self._tools = Tools(connect or self._doors, check, streams, self._database, self._checks)
         self._running: dict[UUID, Answering] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
@@ -68,13 +69,17 @@ class Engine:
 
     def close(self) -> None:
         """Stop the loop and leave every running answer interrupted, with the part that came."""
+        if self._loop.is_closed():
+            return
+        asyncio.run_coroutine_threadsafe(self._cancel(), self._loop).result(timeout=5)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=5)
+        self._loop.close()
+        self._database.shutdown()
+        self._checks.shutdown(wait=False, cancel_futures=True)
         for answering in self._running.values():
             state = Message.State.INTERRUPTED
             transitions.end(answering.message_id, state, answering.shown, SITE_STOPPED)
-        self._database.shutdown(wait=False, cancel_futures=True)
-        self._checks.shutdown(wait=False, cancel_futures=True)
 
     def _begin(self, message_id: UUID) -> None:
         answering = Answering(message_id, self._tools)
@@ -88,10 +93,20 @@ class Engine:
             self._running[message_id].is_over.set()
 
     def _finished(self, message_id: UUID, task: asyncio.Task[None]) -> None:
+        """Forget an answer that came to its end; what did not is left for `close`."""
         self._tasks.discard(task)
-        self._running.pop(message_id, None)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if task.cancelled():
+            return
+        if (error := task.exception()) is not None:
             log.error("answer %s could not be ended", message_id, exc_info=error)
+        else:
+            del self._running[message_id]
+
+    async def _cancel(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._doors.aclose()
 
 
 class _Doors:
@@ -104,6 +119,10 @@ class _Doors:
         if is_local not in self._doors:
             self._doors[is_local] = async_door(local=is_local)
         return AsyncProvider(service, door=self._doors[is_local])
+
+    async def aclose(self) -> None:
+        for door in self._doors.values():
+            await door.aclose()
 
 
 @cache

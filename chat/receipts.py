@@ -70,9 +70,7 @@ def write(work: Assignment, facts: Facts) -> int:
     return receipt.pk
 
 
-def check(
-    receipt_id: int, *, budget: float = PATIENCE, connect: Connect | None = None
-) -> Receipt:
+def check(receipt_id: int, *, budget: float = PATIENCE, connect: Connect | None = None) -> Receipt:
     """Ask the provider for the signature, judge the answer, and store verdict and evidence.
 
     Does nothing where the answer broke off or was judged before. Waits at most `budget` seconds

@@ -29,7 +29,7 @@ HOSTILE = [
     "![x](https://evil.example/pixel.png)",
     "![x](javascript:alert(1))",
     '![" onerror="alert(1)](https://a.example/" onerror="alert(1))',
-    "<https://ok.example/\" onmouseover=alert(1)>",
+    '<https://ok.example/" onmouseover=alert(1)>',
     "[x](https://a.example 'title\" onclick=\"alert(1)')",
     "```html\n</code></pre><script>alert(1)</script>\n```",
     '```"><script>alert(1)</script>\nx\n```',

@@ -130,7 +130,7 @@ def test_a_missing_step_is_named_and_shown(
 def test_bob_is_asked_to_transfer_before_chatting(
     signed_in: Client, conversation: Conversation, started: list[object]
 ) -> None:
-    SubAccount.objects.update(balance=parse("1"))
+    SubAccount.objects.update(balance=parse("0.9"))
     Ledger.objects.update(available=parse("3"))
     reply = signed_in.post(_url(conversation), _form(), headers=HTMX)
     assert b"Fund this provider" in reply.content
@@ -187,9 +187,7 @@ def test_sending_again_does_not_repeat_the_question(
     _end(failed, "failed")
     form = {"turn_key": str(uuid4())}
     for _ in range(2):
-        reply = signed_in.post(
-            f"/{NETWORK}/chat/answers/{failed.pk}/again/", form, headers=HTMX
-        )
+        reply = signed_in.post(f"/{NETWORK}/chat/answers/{failed.pk}/again/", form, headers=HTMX)
         assert reply.status_code == 200
     assert Message.objects.questions().count() == 1
     assert Message.objects.answers().count() == 2
