@@ -124,7 +124,7 @@ def _start(parts: Parts, options: argparse.Namespace) -> None:
         "site",
         *("-m", "uvicorn", "config.asgi:application", "--host", options.host),
         *("--port", str(options.port), "--log-level", "warning", "--no-server-header"),
-        *("--timeout-graceful-shutdown", "5"),
+        *("--timeout-graceful-shutdown", "5", "--workers", os.environ.get("WEB_WORKERS", "1")),
     )
     parts.wait_for("site", options.port, 60)
     print(f"\n  0G Compute is at http://localhost:{options.port}   (Ctrl-C stops everything)\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Iterator
 
@@ -51,11 +50,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
     terminalreporter.write_line(f"browser stories passed: {stories}")
     return None
 
-
-def require_service(name: str, is_there: bool) -> None:
-    """Skip a test whose PostgreSQL or Redis is absent, unless REQUIRE_SERVICES=1 demands it."""
-    if is_there:
-        return
-    if os.environ.get("REQUIRE_SERVICES") == "1":
-        pytest.fail(f"{name} is required (REQUIRE_SERVICES=1) and does not answer.")
-    pytest.skip(f"{name} does not answer on this machine")

@@ -16,7 +16,7 @@ import pytest
 from chat.live import Event
 from chat.redis_streams import RedisStreams
 from chat.streams import KEPT_EVENTS, Gap, MemoryStreams, Streamed, StreamStore
-from tests.conftest import require_service
+from tests.services import require_service
 
 REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/5")
 Story = Callable[[StreamStore, UUID], Awaitable[Any]]

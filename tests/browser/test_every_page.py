@@ -1,0 +1,90 @@
+"""Every page, signed in and out, wide and narrow, light and dark: usable by everybody."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from devnet.testing import Devnet
+from tests.browser.person import Person
+from tests.site_fixture import Site
+
+pytestmark = [pytest.mark.browser]
+SIZES = {"wide": (1440, 900), "narrow": (360, 800)}
+BAD = {"serious", "critical"}
+
+
+def _paths(devnet: Devnet) -> list[str]:
+    aurora = devnet.address("aurora")
+    return ["", "?view=table", "?q=nothing-like-this", f"providers/{aurora}/", "account/", "chat/"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_strangers_find_every_page_usable(
+    browser: Browser, site: Site, devnet: Devnet, size: str, theme: str
+) -> None:
+    context = _context(browser, size, theme)
+    page = context.new_page()
+    urls = [f"{site.url}/devnet/{path}" for path in _paths(devnet)]
+    found = [fault for url in urls for fault in _faults(page, url)]
+    context.close()
+    assert found == []
+
+
+def test_the_signed_in_find_every_page_usable(
+    ready: Person, browser: Browser, site: Site, devnet: Devnet
+) -> None:
+    ready.ask("Show a table and code")
+    ready.badge_says("verified")
+    urls = [ready.page.url] + [f"{site.url}/devnet/{path}" for path in _paths(devnet)]
+    found = []
+    for size, theme in (("wide", "dark"), ("narrow", "light")):
+        context = _context(browser, size, theme, ready.page.context)
+        page = context.new_page()
+        found += [fault for url in urls for fault in _faults(page, url)]
+        context.close()
+    assert found == []
+
+
+def _context(
+    browser: Browser, size: str, theme: str, signed_in: BrowserContext | None = None
+) -> BrowserContext:
+    width, height = SIZES[size]
+    return browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme=theme,  # type: ignore[arg-type]
+        bypass_csp=True,  # for axe's own script; the policy itself has its test below
+        storage_state=signed_in.storage_state() if signed_in else None,
+    )
+
+
+def _faults(page: Page, url: str) -> list[str]:
+    page.goto(url, wait_until="networkidle")
+    overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    faults = [f"{url}: {overflow} px wider than the screen"] if overflow > 0 else []
+    for violation in Axe().run(page).response["violations"]:
+        if violation["impact"] in BAD:
+            places = [node["html"][:160] for node in violation["nodes"][:3]]
+            faults.append(f"{url}: {violation['id']}: {places}")
+    return faults
+
+
+def test_pages_load_nothing_from_elsewhere_under_a_strict_policy(
+    browser: Browser, site: Site
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    complaints: list[str] = []
+    foreign: list[str] = []
+    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+    page.on("request", lambda r: None if r.url.startswith((site.url, "data:")) else foreign.append(r.url))
+    for path in ("", "account/", "chat/"):
+        response = page.goto(f"{site.url}/devnet/{path}", wait_until="networkidle")
+        assert response is not None
+        policy = response.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+    context.close()
+    assert (complaints, foreign) == ([], [])
