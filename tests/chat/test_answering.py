@@ -186,7 +186,7 @@ async def _stopped_after(
     work = tools(aurora, MemoryStreams())
     answering = Answering(answer.pk, work)
     running = asyncio.create_task(answering.run())
-    while len(answering.shown.text) < characters:
+    while len(answering.shown.text) < characters:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     await asyncio.to_thread(transitions.stop, answer.pk)
     if is_told:

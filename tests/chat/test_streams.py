@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from threading import Thread
 from typing import Any
@@ -29,7 +29,7 @@ def _redis_answers() -> bool:
 
 
 @pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.services)])
-def play(request: pytest.FixtureRequest) -> Iterator[Callable[[Story], Any]]:
+def play(request: pytest.FixtureRequest) -> Callable[[Story], Any]:
     """Play a story with a store and the id of a new answer; returns what it returns."""
     if request.param == "redis":
         require_service("Redis", _redis_answers())
@@ -45,7 +45,7 @@ def play(request: pytest.FixtureRequest) -> Iterator[Callable[[Story], Any]]:
 
         return asyncio.run(asyncio.wait_for(scene(), 20))
 
-    yield run
+    return run
 
 
 def _text(text: str) -> Event:
