@@ -24,6 +24,13 @@ function words(error) {
   return `The wallet could not do it: ${String(error?.message ?? error).slice(0, 200)}`;
 }
 
+// Beside the button where there is room for words (a toast is behind an open dialog).
+function say(form, text) {
+  const place = form.querySelector("[data-wallet-words]");
+  if (place) place.textContent = text;
+  else if (text) toast(text);
+}
+
 document.addEventListener("htmx:confirm", async (event) => {
   const form = event.target;
   const action = actions[Object.keys(actions).find((name) => name in form.dataset)];
@@ -31,10 +38,11 @@ document.addEventListener("htmx:confirm", async (event) => {
   event.preventDefault();
   if (form.getAttribute("aria-busy") === "true") return;
   form.setAttribute("aria-busy", "true");
+  say(form, "");
   try {
     form.elements[action.field].value = await action.ask(form);
   } catch (error) {
-    toast(words(error));
+    say(form, words(error));
     if (!form.elements.declined || !DECLINED.has(error?.code)) return;
     form.elements.declined.value = "1";
   } finally {
