@@ -2,8 +2,9 @@
 const isRunning = () => document.getElementById("stop-form") !== null;
 
 function grow(field) {
-  field.style.height = "auto";
-  field.style.height = `${field.scrollHeight}px`;
+  field.rows = 1;
+  const line = parseFloat(getComputedStyle(field).lineHeight);
+  field.rows = Math.max(1, Math.min(12, Math.floor(field.scrollHeight / line)));
 }
 
 document.addEventListener("input", (event) => {
@@ -37,6 +38,10 @@ document.addEventListener("htmx:afterRequest", (event) => {
   grow(field);
   document.getElementById("composer-problem").replaceChildren();
   document.dispatchEvent(new CustomEvent("chat:sent"));
+});
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest(".composer__stop")) document.getElementById("question").focus();
 });
 
 addEventListener("pageshow", () => {
