@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts import refresh
@@ -19,6 +20,7 @@ from zgcompute.types import Transaction as Seen
 
 UNSEEN_GRACE = timedelta(seconds=20)  # nodes behind one URL are not always equally far
 UNSEEN_LIMIT = timedelta(minutes=10)
+LAST_WORD = timedelta(days=1)  # how long a transaction that was given up may still appear
 _State = Transaction.State
 
 
@@ -58,8 +60,10 @@ def _is_news(row: Transaction, receipt: Receipt | None) -> bool:
 
 
 def _followed(network: str) -> list[Transaction]:
-    open_states = (_State.SUBMITTED, _State.SENT, _State.MINED)
-    rows = Transaction.objects.filter(network=network, state__in=open_states)
+    """What is on its way, and what we gave up on lately: the chain has the last word."""
+    on_its_way = Q(state__in=(_State.SUBMITTED, _State.SENT, _State.MINED))
+    given_up = Q(state__in=Transaction.GIVEN_UP, ended_at__gt=timezone.now() - LAST_WORD)
+    rows = Transaction.objects.filter(on_its_way | given_up, network=network)
     return list(rows.select_related("wallet"))
 
 
@@ -68,11 +72,12 @@ def _advance(
 ) -> bool:
     """Move one transaction on; tell whether it changed balances in a way not read before."""
     if seen is None:
-        return _unseen(chain, row)
-    if row.state == _State.SUBMITTED and (difference := _difference(row, seen)):
+        return row.state not in Transaction.GIVEN_UP and _unseen(chain, row)
+    if row.nonce is None and (difference := _difference(row, seen)):
         row.end(_State.MISMATCHED, difference, "Look into your wallet's history for what it sent.")
         return False
     row.nonce, row.seen_at = seen.nonce, timezone.now()
+    row.reason, row.advice, row.ended_at = "", "", None
     if receipt is None:
         return _back_to_waiting(row)
     if not receipt.succeeded:

@@ -74,11 +74,14 @@ class Holdings:
         return self.ledger is not None and self.ledger.refreshed_at is not None
 
     @property
+    def _is_in_flight(self) -> bool:
+        rows = [row.transaction for row in self.transactions]
+        return any(row.hash and row.is_open for row in rows)
+
+    @property
     def poll_seconds(self) -> int:
         """How often the page looks again: only while something is on its way."""
-        if not self.is_read or any(
-            row.transaction.hash and row.transaction.is_open for row in self.transactions
-        ):
+        if not self.is_read or (self.ledger and self.ledger.is_awaited) or self._is_in_flight:
             return 1
         return 5 if self.unsettled_here else 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
@@ -10,6 +11,8 @@ from django.db import models
 from django.utils import timezone
 
 from marketplace.fields import AddressField, NeuronField
+
+_PATIENCE = timedelta(seconds=20)
 
 
 class WalletManager(BaseUserManager["Wallet"]):
@@ -55,6 +58,7 @@ class Ledger(models.Model):
     total = NeuronField(default=0)
     block_number = models.PositiveBigIntegerField(null=True)
     refreshed_at = models.DateTimeField(null=True)
+    asked_at = models.DateTimeField(null=True)  # when somebody last asked for a fresh look
     problem = models.TextField(blank=True)
 
     class Meta:
@@ -64,6 +68,13 @@ class Ledger(models.Model):
 
     def __str__(self) -> str:
         return f"ledger on {self.network}, {self.available} of {self.total} neuron available"
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody asked a moment ago and the answer is not here yet."""
+        if self.asked_at is None or timezone.now() - self.asked_at > _PATIENCE:
+            return False
+        return self.refreshed_at is None or self.refreshed_at < self.asked_at
 
     @property
     def locked(self) -> int:
@@ -141,6 +152,7 @@ class Transaction(models.Model):
         EXPIRED = "expired"  # never answered in the wallet
 
     OPEN = (State.PREPARED, State.SUBMITTED, State.SENT, State.MINED)
+    GIVEN_UP = (State.REPLACED, State.DROPPED)  # by us: the chain may still show them
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     wallet = models.ForeignKey(Wallet, models.CASCADE, related_name="transactions")

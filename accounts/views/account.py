@@ -6,13 +6,14 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts import forms, holdings
 from accounts.access import WalletRequest, signed_in
 from accounts.limits import limit
-from accounts.models import Wallet
+from accounts.models import Ledger, Wallet
 from accounts.tasks import refresh_wallet_later
 from marketplace.fragments import wants_fragment
 from marketplace.models import NetworkState
@@ -58,12 +59,13 @@ def history(request: WalletRequest, network: str) -> HttpResponse:
 @signed_in
 def refreshing(request: WalletRequest, network: str) -> HttpResponse:
     """Have a worker read the chain now."""
-    network_or_404(network)
+    served = network_or_404(network)
     limit(request, "refresh", 20)
+    Ledger.objects.filter(wallet=request.user, network=network).update(asked_at=timezone.now())
     refresh_wallet_later(request.user.pk, network)
     if not wants_fragment(request):
         return redirect("accounts:account", network)
-    return HttpResponse(status=204)
+    return render(request, "accounts/_balances.html", _holdings(request.user, served))
 
 
 def _holdings(wallet: Wallet, network: Network) -> dict[str, Any]:

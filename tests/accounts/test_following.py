@@ -125,6 +125,21 @@ def test_a_transaction_that_the_chain_forgot_is_dropped_after_ten_minutes(
     assert "before you send it again" in row.advice
 
 
+def test_a_transaction_given_up_too_early_is_taken_up_again(
+    chain: FakeChain, alice: Wallet
+) -> None:
+    row = deposit(chain, alice)
+    Transaction.objects.update(submitted_at=timezone.now() - timedelta(minutes=11))
+    hash_, hidden = row.hash, "0x" + "ab" * 32
+    Transaction.objects.update(hash=hidden)
+    assert follow(chain, row).state == State.DROPPED
+    Transaction.objects.update(hash=hash_)
+    chain.mine(3)
+    assert follow(chain, row).state == State.CONFIRMED
+    assert (row.reason, row.advice) == ("", "")
+    assert Ledger.objects.get(wallet=alice).available == zg("3")
+
+
 def test_a_hash_that_the_chain_never_shows_is_dropped_too(chain: FakeChain, alice: Wallet) -> None:
     row = transactions.prepare_deposit(alice, NETWORK, zg("3"))
     transactions.record_hash(row, "0x" + "ab" * 32)

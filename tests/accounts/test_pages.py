@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from accounts import transactions
+from accounts import sessions, transactions
 from accounts.models import Ledger, Settlement, SubAccount, Transaction, Wallet
 from marketplace.models import NetworkState, Service
 from tests.accounts import cast
@@ -141,6 +141,30 @@ def test_the_page_looks_again_only_while_something_is_on_its_way(
     row = transactions.prepare_deposit(alice, NETWORK, zg("3"))
     transactions.record_hash(row, HASH)
     assert b"every 1s" in signed_in.get(f"{PAGE}balances/", **HTMX).content
+
+
+def test_refresh_looks_again_until_the_chain_has_answered(
+    signed_in: Client, chain: FakeChain, alice: Wallet
+) -> None:
+    asked = signed_in.post(f"{PAGE}refresh/", **HTMX)
+    assert "reading again" in text(asked)
+    assert b"every 1s" in asked.content
+    cast.mirror(chain, cast.ALICE)
+    assert b"every" not in signed_in.get(f"{PAGE}balances/", **HTMX).content
+    Ledger.objects.update(asked_at=timezone.now() - timedelta(seconds=21), refreshed_at=None)
+    assert not alice.ledgers.get().is_awaited
+
+
+def test_a_session_can_be_ended_from_the_page(
+    signed_in: Client, chain: FakeChain, alice: Wallet, aurora: Service
+) -> None:
+    cast.fund(chain, cast.ALICE, aurora.provider)
+    store: dict[str, object] = {}
+    request = sessions.prepare(store, alice, "devnet", aurora.provider)
+    sessions.seal(store, alice, "devnet", aurora.provider, cast.ALICE.sign_message(request.digest))
+    assert "End session" in text(signed_in.get(PAGE))
+    signed_in.post(f"{PAGE}sessions/{aurora.provider}/end/")
+    assert "End session" not in text(signed_in.get(PAGE))
 
 
 def test_before_the_wallet_opens_the_page_says_what_will_be_signed(
