@@ -21,16 +21,20 @@ SCHEME = "folder"
 class Channel(filesystem.Channel):
     """Writes each message beside the queue and then renames it into place."""
 
-    def _put(self, queue: str, payload: Any, **_: Any) -> None:
+    def _put(  # type: ignore[override]
+        self, queue: str, payload: dict[str, Any], **_: Any
+    ) -> None:
         name = f"{round(monotonic() * 1000)}_{uuid.uuid4()}.{queue}.msg"
         _write(Path(self.data_folder_out) / name, payload)
 
-    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+    def _queue_bind(
+        self, exchange: str, routing_key: str | None, pattern: str | None, queue: str | None
+    ) -> None:
         bound = filesystem.exchange_queue_t(routing_key or "", pattern or "", queue or "")
         table = self.get_table(exchange)
         if bound not in table:
             self.control_folder.mkdir(exist_ok=True)
-            _write(self._exchange_file(exchange), [bound, *table])
+            _write(self._exchange_file(exchange), [bound, *table])  # type: ignore[attr-defined]
 
 
 def _write(path: Path, content: Any) -> None:

@@ -49,4 +49,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
     stories = sum("tests/browser/" in report.nodeid for report in passed)
     terminalreporter.write_line(f"browser stories passed: {stories}")
     return None
-

@@ -1,4 +1,4 @@
-"""The site's settings for tests: its own folder, plain static files, nothing asked of the network."""
+"""The site's settings for tests: a folder of their own, plain static files."""
 
 import os
 import tempfile

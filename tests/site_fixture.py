@@ -44,7 +44,11 @@ def running_site(devnet: Devnet, folder: Path, **environment: str) -> Iterator[S
     command = [sys.executable, "-m", "config.start", "--no-devnet", "--port", str(port)]
     with (folder / "site.log").open("wb") as log:
         process = subprocess.Popen(
-            command, cwd=ROOT, env=_environment(devnet, folder) | environment, stdout=log, stderr=log
+            command,
+            cwd=ROOT,
+            env=_environment(devnet, folder) | environment,
+            stdout=log,
+            stderr=log,
         )
     site = Site(f"http://localhost:{port}", "devnet", folder, process)
     try:

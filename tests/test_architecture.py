@@ -36,7 +36,9 @@ def test_imports_go_one_way(package: str) -> None:
 @pytest.mark.parametrize("package", ["zgcompute", "devnet"])
 def test_the_sdk_and_the_devnet_know_no_django(package: str) -> None:
     frameworks = {"django", "celery", "redis"}
-    assert [p for p in _sources(package) if frameworks & {n.split(".")[0] for n in _imports(p)}] == []
+    assert [
+        p for p in _sources(package) if frameworks & {n.split(".")[0] for n in _imports(p)}
+    ] == []
 
 
 @pytest.mark.parametrize(
@@ -70,7 +72,9 @@ def test_every_variable_of_the_settings_is_explained() -> None:
 
 
 def test_safe_is_said_in_one_place_only() -> None:
-    found = [p for p in (ROOT / "templates").rglob("*.html") if re.search(r"\|\s*safe\b", p.read_text())]
+    found = [
+        p for p in (ROOT / "templates").rglob("*.html") if re.search(r"\|\s*safe\b", p.read_text())
+    ]
     assert found == []
 
 

@@ -198,7 +198,8 @@ class _Run:
     def _curl(self, key: str) -> str:
         url = f"{self._chain().service(self.provider).proxy_url}/chat/completions"
         headers = ("-H", "Content-Type: application/json", "-H", f"Authorization: Bearer {key}")
-        command = ["curl", "--silent", "--fail-with-body", url, *headers, "-d", self._body()]
+        body = self._body().decode()
+        command = ["curl", "--silent", "--fail-with-body", url, *headers, "-d", body]
         done = subprocess.run(command, **self._process())
         return str(done.stdout)
 

@@ -28,7 +28,7 @@ class Visit:
 
 
 def main() -> int:
-    """Print a line per page; return 1 where the catalog exceeds 100 KB, 10 requests or one origin."""
+    """Print a line per page; return 1 where the catalog exceeds its limits."""
     with (
         tempfile.TemporaryDirectory() as folder,
         Devnet() as devnet,

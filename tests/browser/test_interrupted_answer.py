@@ -11,9 +11,7 @@ from tests.browser.person import ANSWER_MS, Person
 pytestmark = [pytest.mark.browser]
 
 
-def test_a_reload_in_the_middle_goes_on_with_the_same_answer(
-    ready: Person, devnet: Devnet
-) -> None:
+def test_a_reload_in_the_middle_goes_on_with_the_same_answer(ready: Person, devnet: Devnet) -> None:
     devnet.options("aurora", tokens_per_second=40)
     ready.ask("long 120 words")
     answer = ready.page.locator("[data-answer]").last

@@ -52,4 +52,6 @@ def test_switching_accounts_in_the_wallet_signs_out(person: Person) -> None:
     old_chip = person.chip
     expect(old_chip).to_be_visible()
     person.wallet.switch_account(person.page, accounts.account(19).private_key)
-    expect(person.page.locator(".site-header").get_by_role("button", name="Connect")).to_be_visible()
+    expect(
+        person.page.locator(".site-header").get_by_role("button", name="Connect")
+    ).to_be_visible()

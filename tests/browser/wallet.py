@@ -66,7 +66,9 @@ class TestWallet:
     def switch_account(self, page: Page, private_key: str) -> None:
         """What happens when the person picks another account in the wallet."""
         self.private_key = private_key
-        page.evaluate("address => window.testWalletEmit('accountsChanged', [address])", self.address)
+        page.evaluate(
+            "address => window.testWalletEmit('accountsChanged', [address])", self.address
+        )
 
     def _answer(self, method: str, params: list[Any]) -> dict[str, Any]:
         if method in PROMPTS:
