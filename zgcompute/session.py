@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from zgcompute._recursion import kept_recursion_limit
+from zgcompute import _reading as read
 from zgcompute.addresses import checksum, same
 from zgcompute.errors import InvalidAddress, InvalidToken, SignatureMismatch
 from zgcompute.signers import Signer
@@ -209,21 +209,23 @@ def normal_signature(signature: str) -> str:
 def recover_message_signer(message: bytes, signature: str) -> Address:
     """Return the address whose key signed `message` with personal_sign (EIP-191).
 
-    `message` is a text's UTF-8 bytes, or the 32 bytes of a digest. Raises InvalidToken if
-    `signature` is malformed, SignatureMismatch if no key can have made it.
+    `message` is a text's UTF-8 bytes, or the 32 bytes of a digest. Like a node's ecrecover it
+    takes s of either half of the curve's order. Raises InvalidToken if `signature` is malformed,
+    SignatureMismatch if no key can have made it.
     """
-    with kept_recursion_limit():
-        from eth_account import Account
-        from eth_account.messages import encode_defunct
+    from eth_keys.datatypes import Signature
     from eth_keys.exceptions import BadSignature
+    from eth_utils.crypto import keccak
     from eth_utils.exceptions import ValidationError
 
-    normal = normal_signature(signature)
+    normal = bytes.fromhex(normal_signature(signature)[2:])
+    signed = keccak(b"\x19Ethereum Signed Message:\n%d%b" % (len(message), message))
     try:
-        signer = Account.recover_message(encode_defunct(primitive=message), signature=normal)
+        made = Signature(normal[:64] + bytes([normal[64] - 27]))
+        key = made.recover_public_key_from_msg_hash(signed)
     except (BadSignature, ValidationError, ValueError) as error:
         raise SignatureMismatch("No key can have made this signature.") from error
-    return Address(str(signer))
+    return Address(key.to_checksum_address())
 
 
 def _require_signer(user: Address, digest: bytes, signature: str) -> None:
@@ -281,7 +283,7 @@ def _split(api_key: str) -> tuple[str, str]:
 
 def _request(message: str) -> SessionRequest:
     try:
-        keys = json.loads(message)
+        keys = read.loads(message)
         return SessionRequest(
             user=checksum(_text(keys, "address")),
             provider=checksum(_text(keys, "provider")),
@@ -291,7 +293,9 @@ def _request(message: str) -> SessionRequest:
             generation=keys["generation"],
             token_id=keys["tokenId"],
         )
-    except (InvalidAddress, KeyError, TypeError, RecursionError, json.JSONDecodeError):
+    except InvalidToken:
+        raise
+    except (KeyError, TypeError, ValueError):  # also a number too long to be read
         raise InvalidToken("The API key is damaged: its content is not a session token.") from None
 
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,9 @@ from zgcompute.session import (
 from zgcompute.signers import LocalSigner
 from zgcompute.types import Address
 
-VECTOR = json.loads((Path(__file__).parents[1] / "vectors/session_token.json").read_text("utf-8"))
+VECTOR_FILE = Path(__file__).parents[1] / "vectors/session_token.json"
+VECTOR = json.loads(VECTOR_FILE.read_text("utf-8"))
+CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # secp256k1
 ALICE = LocalSigner(VECTOR["private_key"])
 MALLORY = LocalSigner("0x" + "66" * 32)
 PROVIDER = Address(VECTOR["provider"])
@@ -113,6 +117,52 @@ def test_a_signature_nobody_can_have_made_is_refused() -> None:
         recover_message_signer(b"x", "0x" + "ff" * 64 + "1b")
     with pytest.raises(SignatureMismatch, match="No key"):
         recover_message_signer(b"x", "0x" + "00" * 64 + "1b")
+
+
+def test_a_signature_whose_key_would_be_the_point_at_infinity_is_refused() -> None:
+    """With s = h / k and r = (kG).x anybody can make one for any message, and nobody's key did."""
+    from eth_keys.datatypes import PrivateKey
+    from eth_utils.crypto import keccak
+
+    k, message = 12345, b"hello"
+    point = PrivateKey(k.to_bytes(32, "big")).public_key.to_bytes()
+    digest = keccak(b"\x19Ethereum Signed Message:\n5" + message)
+    s = int.from_bytes(digest, "big") * pow(k, -1, CURVE_ORDER) % CURVE_ORDER
+    v = 27 + point[63] % 2
+    with pytest.raises(SignatureMismatch, match="No key"):
+        recover_message_signer(message, f"0x{point[:32].hex()}{s:064x}{v:02x}")
+
+
+def test_both_halves_of_s_name_the_same_signer_as_in_ecrecover() -> None:
+    signature = ALICE.sign_message(b"x")
+    s, v = int(signature[66:130], 16), int(signature[130:], 16)
+    mirrored = f"{signature[:66]}{CURVE_ORDER - s:064x}{27 + 28 - v:02x}"
+    assert recover_message_signer(b"x", mirrored) == ALICE.address
+    with pytest.raises(SignatureMismatch, match="No key"):
+        recover_message_signer(b"x", f"{signature[:66]}{CURVE_ORDER:064x}{v:02x}")
+
+
+@pytest.mark.parametrize("v", ["00", "01", "1b", "1c"])
+def test_exactly_one_recovery_number_names_the_signer_in_both_spellings(v: str) -> None:
+    signature = ALICE.sign_message(b"x")
+    is_right = int(v, 16) % 27 == int(signature[130:], 16) % 27
+    assert (recover_message_signer(b"x", signature[:130] + v) == ALICE.address) == is_right
+
+
+def test_reading_and_sealing_tokens_and_verifying_bring_no_eth_account() -> None:
+    program = (
+        "import json, sys; limit = sys.getrecursionlimit();"
+        "from zgcompute import SessionToken, recover_message_signer;"
+        "vector = json.load(open(sys.argv[1]));"
+        "token = SessionToken.parse(vector['api_key']);"
+        "assert token.request.seal(token.signature) == token;"
+        "assert recover_message_signer(token.request.digest, token.signature) == token.user;"
+        "print([m for m in ('eth_account', 'py_ecc', 'web3') if m in sys.modules],"
+        " sys.getrecursionlimit() == limit)"
+    )
+    command = [sys.executable, "-c", program, str(VECTOR_FILE)]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert run.stdout.strip() == "[] True"
 
 
 def test_another_wallets_signature_is_refused_with_both_addresses() -> None:
@@ -245,7 +295,16 @@ def test_keys_with_wrong_content_are_refused(change: dict[str, Any]) -> None:
         SessionToken.parse(key_of(json.dumps(content)))
 
 
-@pytest.mark.parametrize("message", ["[]", "1", "null", '"x"', "{", '{"address":"x"}'])
+def test_a_number_too_long_to_be_read_is_refused_too() -> None:
+    content = VECTOR["message"].replace('"generation":0', f'"generation":{"1" * 5000}')
+    blob = base64.b64encode(f"{content}|{VECTOR['signature']}".encode()).decode()
+    with pytest.raises(InvalidToken, match="damaged"):
+        SessionToken.parse(f"app-sk-{blob}")
+
+
+@pytest.mark.parametrize(
+    "message", ["[]", "1", "null", '"x"', "{", "[" * 2000, '{"address":"x"}', ""]
+)
 def test_keys_with_other_json_are_refused(message: str) -> None:
     with pytest.raises(InvalidToken):
         SessionToken.parse(key_of(message))
