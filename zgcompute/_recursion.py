@@ -7,16 +7,32 @@ otherwise raises RecursionError.
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+_importing = threading.Lock()
 
 
 @contextmanager
 def kept_recursion_limit() -> Iterator[None]:
-    """Put the limit back after an import that changes it."""
-    limit = sys.getrecursionlimit()
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(limit)
+    """Put the limit back after an import that changes it.
+
+    One thread at a time: a second one would take the raised limit for the one to keep.
+    """
+    with _importing:
+        limit = sys.getrecursionlimit()
+        try:
+            yield
+        finally:
+            sys.setrecursionlimit(limit)
+
+
+def _forget_the_parents_lock() -> None:
+    global _importing
+    _importing = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget_the_parents_lock)

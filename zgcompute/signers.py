@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from zgcompute._recursion import kept_recursion_limit
 from zgcompute.errors import ConfigurationError
 from zgcompute.types import Address
+
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount
 
 
 @runtime_checkable
@@ -33,15 +36,12 @@ class LocalSigner:
 
     def __init__(self, private_key: str | bytes) -> None:
         """Take the key as 0x text or 32 bytes; raises ConfigurationError if it is none."""
-        with kept_recursion_limit():
-            from eth_account import Account
-
-        try:
-            self._account = Account.from_key(private_key)
-        except Exception:  # eth-account raises many kinds, some with the key in their text
+        account = _account(private_key)
+        if account is None:
             raise ConfigurationError(
                 "The private key is not valid.", advice="It has 64 hexadecimal digits."
-            ) from None
+            )
+        self._account = account
 
     @classmethod
     def from_environment(cls, name: str = "ZG_PRIVATE_KEY") -> LocalSigner:
@@ -57,10 +57,10 @@ class LocalSigner:
             )
         try:
             return cls(key)
-        except ConfigurationError:
+        except ConfigurationError as error:
             raise ConfigurationError(
                 f"The environment variable {name} does not hold a private key.",
-                advice="It has 64 hexadecimal digits.",
+                advice=error.advice,
             ) from None
 
     @property
@@ -84,3 +84,14 @@ class LocalSigner:
 
     def __reduce__(self) -> str:
         raise TypeError("A LocalSigner holds a private key and is not pickled.")
+
+
+def _account(private_key: str | bytes) -> LocalAccount | None:
+    with kept_recursion_limit():
+        from eth_account import Account
+
+    try:
+        account: LocalAccount = Account.from_key(private_key)
+    except Exception:  # of many kinds, some with the key in their text: none may be kept
+        return None
+    return account
