@@ -27,8 +27,9 @@ function words(error) {
 // Beside the button where there is room for words (a toast is behind an open dialog).
 function say(form, text) {
   const place = form.querySelector("[data-wallet-words]");
-  if (place) place.textContent = text;
-  else if (text) toast(text);
+  if (!place) return text && toast(text);
+  place.textContent = text;
+  if (text) requestAnimationFrame(() => place.scrollIntoView({ block: "nearest" }));
 }
 
 document.addEventListener("htmx:confirm", async (event) => {
