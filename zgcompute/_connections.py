@@ -78,9 +78,16 @@ def _remaining(timeout: float | None) -> float:
     return left if timeout is None else min(timeout, left)
 
 
+def resolving_threads() -> ThreadPoolExecutor:
+    """Threads to ask for names: the system's resolver knows no deadline of ours."""
+    return ThreadPoolExecutor(max_workers=16, thread_name_prefix="resolve")
+
+
 def checked_backend(policy: AddressPolicy) -> httpcore.NetworkBackend:
     """An httpcore backend that connects only to what `policy` has checked."""
     import httpcore
+
+    threads = resolving_threads()
 
     class TimedStream(httpcore.NetworkStream):
         """A stream whose every operation also ends at the deadline of the whole call."""
@@ -111,13 +118,19 @@ def checked_backend(policy: AddressPolicy) -> httpcore.NetworkBackend:
         def connect_tcp(
             self, host: str, port: int, timeout: float | None = None, *args: Any, **options: Any
         ) -> httpcore.NetworkStream:
-            addresses = policy.addresses(host, port)
+            addresses = self._resolve(host, port, timeout)
             for address in addresses[:-1]:
                 try:
                     return self._connect(address, port, timeout)
                 except (httpcore.ConnectError, httpcore.ConnectTimeout):
                     continue
             return self._connect(addresses[-1], port, timeout)
+
+        def _resolve(self, host: str, port: int, timeout: float | None) -> tuple[str, ...]:
+            try:
+                return threads.submit(policy.addresses, host, port).result(_remaining(timeout))
+            except TimeoutError as error:
+                raise httpcore.ConnectTimeout("resolving") from error
 
         def _connect(self, address: str, port: int, timeout: float | None) -> TimedStream:
             return TimedStream(super().connect_tcp(address, port, _remaining(timeout)))
@@ -132,8 +145,8 @@ def checked_connector(policy: AddressPolicy, tls: ssl.SSLContext) -> aiohttp.TCP
     import aiohttp
     from aiohttp.abc import AbstractResolver, ResolveResult
 
-    # Threads of its own: names that are slow to resolve must not hold up the loop's other work.
-    threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="resolve")
+    # Of its own: names that are slow to resolve must not hold up the loop's other work.
+    threads = resolving_threads()
 
     class CheckedResolver(AbstractResolver):
         async def resolve(

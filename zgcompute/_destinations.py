@@ -22,8 +22,9 @@ from zgcompute.errors import DestinationRefused, ProviderUnreachable
 
 Resolver = Callable[[str, int], Sequence[str]]
 
+MAX_URL = 8192  # characters; what HTTP libraries refuse in their own ways is far above
 _URL = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])"
+    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\])"
     r"(?::(?P<port>[0-9]{1,5}))?(?P<path>/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?"
     r"(?P<query>\?[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?",
     re.ASCII | re.IGNORECASE,
@@ -105,7 +106,7 @@ class AddressPolicy:
         User names, fragments, IPv4 in odd spellings and anything two parsers could read in two
         ways are refused; plain http is allowed with `allow_private` only.
         """
-        match = _URL.fullmatch(url)
+        match = _URL.fullmatch(url) if len(url) <= MAX_URL else None
         if match is None:
             raise DestinationRefused("The provider's URL is not a plain https address.")
         if match["scheme"].lower() != "https" and not self.allow_private:

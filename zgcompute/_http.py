@@ -210,14 +210,14 @@ class AsyncDoor:
         self.policy.check_url(url)
         host, deadline = host_of(url), asyncio.get_running_loop().time() + limits.total
         client = self._ready_client()
-        request = client.build_request(
-            "POST",
-            url,
-            headers=all_headers(headers),
-            content=content,
-            timeout=httpx.Timeout(None, connect=limits.connect),
-        )
         async with _async_errors(host, min(limits.idle, limits.total)):
+            request = client.build_request(
+                "POST",
+                url,
+                headers=all_headers(headers),
+                content=content,
+                timeout=httpx.Timeout(None, connect=limits.connect),
+            )
             response = await client.send(request, stream=True)
         try:
             reply = AsyncReply(response, host, limits, deadline)
@@ -274,7 +274,7 @@ async def _async_errors(host: str, seconds: float) -> AsyncIterator[None]:
             yield
     except TimeoutError as error:
         raise ProviderTimeout(f"{host} did not answer in time.") from error
-    except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, UnicodeError) as error:
         if isinstance(error.__cause__, TimeoutError):
             raise ProviderTimeout(f"{host} did not answer in time.") from error
         raise _unreachable(host, error) from error

@@ -137,6 +137,8 @@ def test_plain_https_urls_pass(url: str) -> None:
         "https://[fe80::1%25eth0]",
         "https://[::::]",
         "https://[12345::]",
+        "https://[8.8.8.8]",
+        "https://a.example/" + "a" * 9000,
         "https://169.254.169.254/latest/meta-data",
         "https://a.example/" + "\x00",
     ],

@@ -257,6 +257,31 @@ def test_a_name_is_asked_for_once_and_its_answer_used(post: Poster) -> None:
 
 
 @both_doors
+def test_a_name_that_is_slow_to_resolve_is_left_in_time(post: Poster) -> None:
+    over = threading.Event()
+
+    def resolver(host: str, port: int) -> Sequence[str]:
+        over.wait(10)
+        return ["127.0.0.1"]
+
+    started = time.monotonic()
+    with pytest.raises(ProviderTimeout, match=r"a\.example did not answer in time"):
+        post("http://a.example:1", policy=AddressPolicy(allow_private=True, resolver=resolver))
+    assert time.monotonic() - started < 3
+    over.set()
+
+
+@both_doors
+@pytest.mark.parametrize("host", ["xn--", "xn--a", "xn--zz--", "a" * 70 + ".example"])
+def test_names_that_are_none_are_unreachable_and_no_foreign_error(post: Poster, host: str) -> None:
+    def resolver(host: str, port: int) -> Sequence[str]:
+        raise UnicodeError("no such label")
+
+    with pytest.raises(ProviderUnreachable):
+        post(f"https://{host}:1/x", policy=AddressPolicy(resolver=resolver))
+
+
+@both_doors
 def test_the_next_address_is_tried_when_one_does_not_answer(post: Poster) -> None:
     with serving(lambda exchange: exchange.reply(b"ok")) as server:
         policy = AddressPolicy(allow_private=True, resolver=lambda host, port: ["::1", "127.0.0.1"])
@@ -409,6 +434,13 @@ def test_leaving_a_stream_early_closes_its_connection() -> None:
 
 
 def test_an_awkward_header_does_not_leave_as_a_foreign_error() -> None:
+    async def stream() -> None:
+        door = AsyncDoor(LOCAL)
+        async with door.post("http://127.0.0.1:1/", QUICK, {"x": "ü\n"}, b""):
+            pass
+
+    with pytest.raises(ProviderUnreachable):
+        asyncio.run(stream())
     door = HttpDoor(LOCAL)
     with pytest.raises(ProviderUnreachable):
         door.post("http://127.0.0.1:1/", QUICK, {"x": "ü\n"}, b"")
