@@ -13,10 +13,12 @@ import types
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 STOP_SECONDS = 8
+RESTART_SECONDS = 5  # between two starts of a worker that keeps ending
 DEVNET_PORT = 8600  # its control port, which answers when everything else of it does
 
 
@@ -36,17 +38,71 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parts.stop()
 
 
+@dataclass
+class Part:
+    """One process of the running product, with what it takes to start it again."""
+
+    command: tuple[str, ...]
+    process: subprocess.Popen[bytes]
+    started_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def code(self) -> int | None:
+        return self.process.poll()
+
+
 class Parts:
-    """The processes that make up the running product; when one ends, all do."""
+    """The processes that make up the running product; they end with the site."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self._environment = environment
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._running: dict[str, Part] = {}
 
     def __contains__(self, name: str) -> bool:
         return name in self._running
 
-    def once(self, *command: str) -> None:
+    def together(self, *commands: Sequence[str]) -> None:
+        """Run steps that do not need one another, to their end, at the same time."""
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(self._once, commands))
+
+    def start(self, name: str, *command: str) -> None:
+        process = subprocess.Popen(  # noqa: S603
+            [sys.executable, *command], cwd=ROOT, env=self._environment, start_new_session=True
+        )
+        self._running[name] = Part(command, process)
+
+    def wait_for(self, name: str, port: int, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not _answers(port):
+            if self._running[name].code is not None:
+                raise SystemExit(f"The {name} did not start; see above.")
+            if time.monotonic() > deadline:
+                raise SystemExit(f"The {name} did not answer on port {port} in {seconds:.0f} s.")
+            time.sleep(0.1)
+
+    def wait(self) -> int:
+        """Stay as long as the site does; a worker that ends is started again."""
+        while (code := self._running["site"].code) is None:
+            for name in tuple(self._running):
+                self._mend(name)
+            time.sleep(0.3)
+        print(f"The site stopped with code {code}; stopping the rest.")
+        return code or 1
+
+    def stop(self) -> None:
+        processes = [part.process for part in reversed(self._running.values())]
+        for process in processes:
+            _signal_group(process, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        for process in processes:
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                _signal_group(process, signal.SIGKILL)
+                process.wait()
+
+    def _once(self, command: Sequence[str]) -> None:
         """Run a step to its end; a failure stops the start with its output shown."""
         done = subprocess.run(  # noqa: S603
             [sys.executable, *command],
@@ -58,45 +114,19 @@ class Parts:
         )
         if done.returncode:
             sys.stderr.buffer.write(done.stdout)
-            raise SystemExit(f"{' '.join(command[:3])} failed; see above.")
+            raise SystemExit(f"{' '.join(command[:2])} failed; see above.")
 
-    def together(self, *commands: Sequence[str]) -> None:
-        """Run steps that do not need one another at the same time."""
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda command: self.once(*command), commands))
-
-    def start(self, name: str, *command: str) -> None:
-        self._running[name] = subprocess.Popen(  # noqa: S603
-            [sys.executable, *command], cwd=ROOT, env=self._environment, start_new_session=True
-        )
-
-    def wait(self) -> int:
-        while True:
-            for name, process in self._running.items():
-                if (code := process.poll()) is not None:
-                    print(f"The {name} stopped with code {code}; stopping the rest.")
-                    return code or 1
-            time.sleep(0.3)
-
-    def wait_for(self, name: str, port: int, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while not _answers(port):
-            if self._running[name].poll() is not None:
-                raise SystemExit(f"The {name} did not start; see above.")
-            if time.monotonic() > deadline:
-                raise SystemExit(f"The {name} did not answer on port {port} in {seconds:.0f} s.")
-            time.sleep(0.1)
-
-    def stop(self) -> None:
-        for process in reversed(self._running.values()):
-            _signal_group(process, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_SECONDS
-        for process in reversed(self._running.values()):
-            try:
-                process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                _signal_group(process, signal.SIGKILL)
-                process.wait()
+    def _mend(self, name: str) -> None:
+        part = self._running[name]
+        if part.code is None or name == "site":
+            return
+        if name == "devnet":
+            del self._running[name]
+            _say(f"The devnet stopped with code {part.code}; the site goes on without it.")
+            _say("Start it again beside the site: .venv/bin/python -m devnet")
+        elif time.monotonic() - part.started_at > RESTART_SECONDS:
+            _say(f"The {name} stopped with code {part.code}; starting it again.")
+            self.start(name, *part.command)
 
 
 def _start(parts: Parts, options: argparse.Namespace) -> None:
@@ -116,7 +146,7 @@ def _start(parts: Parts, options: argparse.Namespace) -> None:
     _say("Starting the worker and the site")
     parts.start(
         "worker",
-        *("-m", "celery", "-A", "config", "worker", "--beat", "--pool", "threads"),
+        *("-m", "celery", "--quiet", "-A", "config", "worker", "--beat", "--pool", "threads"),
         *("--concurrency", "4", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"),
         *("--schedule", str(_var_dir() / "timetable")),
     )
