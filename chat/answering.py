@@ -107,6 +107,9 @@ class Answering:
         except Error as error:
             await self._end(Problem.of(error))
             return
+        if self.is_over.is_set():
+            await self._end(None)  # stopped before anything was sent
+            return
         failure = await self._stream(work)
         if isinstance(failure, _SESSION_OVER):
             await self._database(assignments.drop_session, work)

@@ -42,6 +42,12 @@ def stop(message_id: UUID) -> None:
     _engine().stop(message_id)
 
 
+def close() -> None:
+    """End this process's engine, where it has one: no answer is left running."""
+    if _engine.cache_info().currsize:
+        _engine().close()
+
+
 class Engine:
     """One loop, its threads, and the answers that run in it."""
 
@@ -78,8 +84,7 @@ class Engine:
         self._database.shutdown()
         self._checks.shutdown(wait=False, cancel_futures=True)
         for answering in self._running.values():
-            state = Message.State.INTERRUPTED
-            transitions.end(answering.message_id, state, answering.shown, SITE_STOPPED)
+            _leave(answering)
 
     def _begin(self, message_id: UUID) -> None:
         answering = Answering(message_id, self._tools)
@@ -107,6 +112,14 @@ class Engine:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._doors.aclose()
+
+
+def _leave(answering: Answering) -> None:
+    """End an answer that nobody will work on any more."""
+    pk, interrupted = answering.message_id, Message.State.INTERRUPTED
+    transitions.end(pk, interrupted, answering.shown, SITE_STOPPED)
+    for message in Message.objects.answers().ended().filter(pk=pk, closed_at=None):
+        receipts.abandon(message)
 
 
 class _Doors:

@@ -106,6 +106,13 @@ def check_due(network: str) -> int:
     return len(keys)
 
 
+def abandon(message: Message) -> None:
+    """Close an answer whose bill and proof nobody will learn any more, and say so."""
+    if message.state in Message.READABLE:
+        Receipt.objects.get_or_create(message=message, defaults={"reason": _NEVER_LOOKED})
+    transitions.close(message.pk)
+
+
 def service_of(receipt: Receipt) -> types.Service:
     """The service as it was on chain when the question was sent."""
     record: dict[str, Any] = dict(receipt.service)
@@ -137,12 +144,10 @@ def _next_check(receipt: Receipt, now: datetime) -> datetime | None:
 
 
 def _settle_abandoned(network: str) -> None:
-    """Close the answers that ended, but whose engine stopped before bill and proof."""
+    """Close the answers that ended, but whose engine was lost before bill and proof."""
     abandoned = Message.objects.abandoned(timezone.now() - transitions.LOST_AFTER).ended()
-    for message in abandoned.filter(conversation__network=network).with_proof()[:50]:
-        if not hasattr(message, "receipt") and message.state in Message.READABLE:
-            Receipt.objects.create(message=message, reason=_NEVER_LOOKED)
-        transitions.close(message.pk)
+    for message in abandoned.filter(conversation__network=network)[:50]:
+        abandon(message)
 
 
 def _outcome_fields(outcome: ChatOutcome) -> dict[str, Any]:

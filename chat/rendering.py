@@ -31,7 +31,7 @@ _MAX_CACHED = 20_000
 
 _SCHEMES = {"http", "https", "mailto"}
 _TAGS = {
-    *("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "li"),
+    *("p", "br", "hr", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "li"),
     *("strong", "em", "s", "a", "code", "pre", "span", "div", "button"),
     *("table", "thead", "tbody", "tr", "th", "td"),
 }
@@ -87,6 +87,15 @@ def _link_open(
     renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
 ) -> str:
     tokens[index].attrSet("rel", "noopener noreferrer nofollow ugc")
+    return str(renderer.renderToken(tokens, index, options, env))
+
+
+def _heading(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
+) -> str:
+    """A model's headings stand below the page's own two levels."""
+    token = tokens[index]
+    token.tag = f"h{min(6, max(3, int(token.tag[1]) + 1))}"
     return str(renderer.renderToken(tokens, index, options, env))
 
 
@@ -162,6 +171,8 @@ def _parser() -> MarkdownIt:
     parser.validateLink = _is_allowed_link  # type: ignore[method-assign]
     for kind, rule in {
         "link_open": _link_open,
+        "heading_open": _heading,
+        "heading_close": _heading,
         "image": _image,
         "table_open": _table_open,
         "table_close": _table_close,

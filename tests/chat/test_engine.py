@@ -60,8 +60,10 @@ def test_an_engine_that_stops_leaves_the_part_and_says_so(
     _wait_until(answer, "streaming")
     time.sleep(0.3)
     engine.close()
-    answer.refresh_from_db()
+    answer = Message.objects.with_proof().get(pk=answer.pk)
     assert answer.state == "interrupted"
+    assert answer.closed_at
+    assert answer.receipt.fee is None
     assert answer.text.startswith("word")
     assert "bills the whole answer" in answer.advice
 

@@ -45,7 +45,7 @@ HOSTILE = [
     "data: [DONE]\n\nevent: close\n\n",
 ]
 SAFE_TAGS = {
-    *("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "li"),
+    *("p", "br", "hr", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "li"),
     *("strong", "em", "s", "a", "code", "pre", "span", "div", "button"),
     *("table", "thead", "tbody", "tr", "th", "td"),
 }
@@ -121,6 +121,8 @@ def test_a_text_that_is_too_long_is_shown_as_it_is() -> None:
         ("<mailto:a@b.example>", 'href="mailto:a@b.example"'),
         ("![a cat](https://a.example/c.png)", ">Image: a cat</a>"),
         ("<b>", "&lt;b&gt;"),
+        ("# Top", "<h3>Top</h3>"),
+        ("##### Deep", "<h6>Deep</h6>"),
     ],
 )
 def test_markdown_looks_as_it_should(text: str, expected: str) -> None:
