@@ -11,13 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from zgcompute._destinations import AddressPolicy
 
 if TYPE_CHECKING:
     import aiohttp
-    import httpcore
 
 
 class _Closable(Protocol):
@@ -68,74 +67,14 @@ def deadline_in(seconds: float) -> Iterator[None]:
         _deadline.reset(token)
 
 
-def _remaining(timeout: float | None) -> float:
-    """Seconds that one socket operation may take; raises httpcore.ReadTimeout at the deadline."""
-    import httpcore
-
-    left = _deadline.get() - time.monotonic()
-    if left <= 0:
-        raise httpcore.ReadTimeout("deadline")
-    return left if timeout is None else min(timeout, left)
+def call_deadline() -> float:
+    """When the call that runs in this thread must end, by `time.monotonic`."""
+    return _deadline.get()
 
 
 def resolving_threads() -> ThreadPoolExecutor:
     """Threads to ask for names: the system's resolver knows no deadline of ours."""
     return ThreadPoolExecutor(max_workers=16, thread_name_prefix="resolve")
-
-
-def checked_backend(policy: AddressPolicy) -> httpcore.NetworkBackend:
-    """An httpcore backend that connects only to what `policy` has checked."""
-    import httpcore
-
-    threads = resolving_threads()
-
-    class TimedStream(httpcore.NetworkStream):
-        """A stream whose every operation also ends at the deadline of the whole call."""
-
-        def __init__(self, stream: httpcore.NetworkStream) -> None:
-            self._stream = stream
-            self.close = stream.close  # type: ignore[method-assign]
-            self.get_extra_info = stream.get_extra_info  # type: ignore[method-assign]
-
-        def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-            return self._stream.read(max_bytes, _remaining(timeout))
-
-        def write(self, buffer: bytes, timeout: float | None = None) -> None:
-            self._stream.write(buffer, _remaining(timeout))
-
-        def start_tls(
-            self,
-            ssl_context: ssl.SSLContext,
-            server_hostname: str | None = None,
-            timeout: float | None = None,
-        ) -> httpcore.NetworkStream:
-            stream = self._stream.start_tls(ssl_context, server_hostname, _remaining(timeout))
-            return TimedStream(stream)
-
-    class CheckedBackend(httpcore.SyncBackend):
-        """Connects only to addresses that the policy has checked; TLS still names the host."""
-
-        def connect_tcp(
-            self, host: str, port: int, timeout: float | None = None, *args: Any, **options: Any
-        ) -> httpcore.NetworkStream:
-            addresses = self._resolve(host, port, timeout)
-            for address in addresses[:-1]:
-                try:
-                    return self._connect(address, port, timeout)
-                except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                    continue
-            return self._connect(addresses[-1], port, timeout)
-
-        def _resolve(self, host: str, port: int, timeout: float | None) -> tuple[str, ...]:
-            try:
-                return threads.submit(policy.addresses, host, port).result(_remaining(timeout))
-            except TimeoutError as error:
-                raise httpcore.ConnectTimeout("resolving") from error
-
-        def _connect(self, address: str, port: int, timeout: float | None) -> TimedStream:
-            return TimedStream(super().connect_tcp(address, port, _remaining(timeout)))
-
-    return CheckedBackend()
 
 
 def checked_connector(policy: AddressPolicy, tls: ssl.SSLContext) -> aiohttp.TCPConnector:

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from zgcompute import _reading as read
 from zgcompute._connections import (
     PerProcess,
-    checked_backend,
     checked_connector,
     deadline_in,
     trusted_tls,
@@ -116,6 +115,8 @@ def _sync_client(policy: AddressPolicy, tls: ssl.SSLContext) -> httpx.Client:
     import httpcore
     import httpx
 
+    from zgcompute._backend import CheckedBackend
+
     transport = httpx.HTTPTransport(verify=tls, trust_env=False)
     # httpx has no argument for a network backend; its transport is a thin wrapper of this pool.
     transport._pool = httpcore.ConnectionPool(
@@ -123,7 +124,7 @@ def _sync_client(policy: AddressPolicy, tls: ssl.SSLContext) -> httpx.Client:
         max_connections=100,
         max_keepalive_connections=20,
         keepalive_expiry=15,
-        network_backend=checked_backend(policy),
+        network_backend=CheckedBackend(policy),
     )
     return httpx.Client(transport=transport, trust_env=False, cookies=_no_cookies())
 
