@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+from zgcompute.amounts import MAX_NEURON
+
 MAX_COUNT = 2**63 - 1
 MAX_DEPTH = 200
 _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
@@ -64,7 +66,8 @@ def count(value: object) -> int | None:
 def neuron(value: object) -> int | None:
     """Return the amount in a decimal text (or a whole number) of neuron, else None."""
     if isinstance(value, str) and 0 < len(value) <= 78 and value.isascii() and value.isdigit():
-        return int(value)
+        amount = int(value)
+        return amount if amount <= MAX_NEURON else None
     return count(value)
 
 

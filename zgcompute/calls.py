@@ -116,8 +116,10 @@ class Calls:
 def _positive(amount: int) -> int:
     if not isinstance(amount, int) or isinstance(amount, bool):
         raise AmountError("An amount is a whole number of neuron.")
-    if not 0 < amount <= amounts.MAX_NEURON:
+    if amount <= 0:
         raise AmountError("The amount must be above zero.", advice="Choose another amount.")
+    if amount > amounts.MAX_NEURON:
+        raise AmountError("The amount is larger than any balance can be.", advice="Check it.")
     return amount
 
 

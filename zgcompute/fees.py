@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
 from zgcompute.additional_info import CacheBilling, PriceTier
+from zgcompute.amounts import MAX_NEURON
 from zgcompute.types import Service, Usage
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ class Fee:
 
     `cached` is the part of `input` for tokens read from the provider's cache. `basis` says what
     was counted: "usage", "words", "images", "seconds" or "tokens". `is_upper_bound` is set where
-    the contract names only the highest price of several models.
+    the contract names only the highest price of several models. No sum exceeds a uint256,
+    whatever a provider claims: no settlement can carry more.
     """
 
     total: int
@@ -130,7 +132,7 @@ def speech_fee(
     """Return the fee of a transcription, of `usage` in tokens if given, else of `seconds`.
 
     Seconds are rounded to whole ones, at least 1 and at most 99 hours. Raises ValueError if
-    neither is given.
+    neither is given, or if the seconds are not a number.
     """
     prices = Prices.of(service)
     if usage is not None:
@@ -139,14 +141,20 @@ def speech_fee(
         return _fee("tokens", [spoken], [written], prices)
     if seconds is None:
         raise ValueError("Give the seconds or the usage of the recording.")
-    whole = int(Decimal(seconds).quantize(Decimal(1), ROUND_HALF_UP))
-    billed = min(max(1, whole), MAX_SPEECH_SECONDS)
-    return _fee("seconds", [_line("Recording", billed, "second", prices.input)], [], prices)
+    billed = _line("Recording", _billed_seconds(Decimal(seconds)), "second", prices.input)
+    return _fee("seconds", [billed], [], prices)
 
 
 def price_units(service: Service) -> tuple[str, str]:
     """What the input and the output price are for, such as "per image"; "" where unused."""
     return _UNITS.get(service.service_type, ("per unit", "per unit"))
+
+
+def _billed_seconds(seconds: Decimal) -> int:
+    if seconds.is_nan():
+        raise ValueError("The seconds of the recording are not a number.")
+    within = min(max(seconds, Decimal(1)), Decimal(MAX_SPEECH_SECONDS))
+    return int(within.quantize(Decimal(1), ROUND_HALF_UP))
 
 
 def _is_open(tier: PriceTier) -> bool:
@@ -192,10 +200,17 @@ def _line(
 
 
 def _fee(basis: str, inputs: list[FeeLine], outputs: list[FeeLine], prices: Prices) -> Fee:
-    spent_in = sum(line.amount for line in inputs)
-    spent_out = sum(line.amount for line in outputs)
-    cached = sum(line.amount for line in inputs if line.label == _CACHED)
-    lines = (*inputs, *outputs)
+    cached = (line for line in inputs if line.label == _CACHED)
     return Fee(
-        spent_in + spent_out, spent_in, spent_out, cached, basis, lines, prices.is_upper_bound
+        total=_sum((*inputs, *outputs)),
+        input=_sum(inputs),
+        output=_sum(outputs),
+        cached=_sum(cached),
+        basis=basis,
+        lines=(*inputs, *outputs),
+        is_upper_bound=prices.is_upper_bound,
     )
+
+
+def _sum(lines: Iterable[FeeLine]) -> int:
+    return min(sum(line.amount for line in lines), MAX_NEURON)

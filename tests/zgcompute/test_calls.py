@@ -117,3 +117,10 @@ def test_ids_that_are_no_api_keys_are_refused(token_id: Any) -> None:
 def test_revoking_no_key_is_refused() -> None:
     with pytest.raises(InvalidToken):
         CALLS.revoke_tokens(AURORA, [])
+
+
+def test_an_amount_that_is_too_large_is_called_so() -> None:
+    with pytest.raises(AmountError, match="larger than any balance"):
+        CALLS.deposit(MAX_NEURON + 1)
+    with pytest.raises(AmountError, match="above zero"):
+        CALLS.deposit(0)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from devnet.providers import fees as peer
+from zgcompute.amounts import MAX_NEURON
 from zgcompute.fees import Fee, FeeLine, chat_fee, image_fee, price_units, speech_fee
 from zgcompute.model_cards import ModelCard
 from zgcompute.testing_providers import fake_service
@@ -146,7 +147,8 @@ def test_images_cost_their_number() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "billed"),
-    [(0, 1), (Decimal("0.4"), 1), (Decimal("2.5"), 3), (Decimal("2.49"), 2), (10**9, 99 * 3600)],
+    [(0, 1), (Decimal("0.4"), 1), (Decimal("2.5"), 3), (Decimal("2.49"), 2), (10**9, 99 * 3600)]
+    + [(Decimal("Infinity"), 99 * 3600), (Decimal("1E+400"), 99 * 3600), (Decimal("-5"), 1)],
 )
 def test_speech_costs_whole_seconds(seconds: Decimal | int, billed: int) -> None:
     fee = speech_fee(service(), seconds=seconds)
@@ -162,6 +164,20 @@ def test_speech_in_tokens_costs_both_ways() -> None:
 def test_speech_of_unknown_length_has_no_fee() -> None:
     with pytest.raises(ValueError, match="seconds or the usage"):
         speech_fee(service())
+
+
+@pytest.mark.parametrize("claimed", ["NaN", "-NaN", "sNaN"])
+def test_speech_of_a_length_that_is_no_number_has_no_fee(claimed: str) -> None:
+    with pytest.raises(ValueError, match="not a number"):
+        speech_fee(service(), seconds=Decimal(claimed))
+
+
+def test_no_claimed_usage_makes_a_fee_that_no_settlement_could_carry() -> None:
+    dear = fake_service(input_price=MAX_NEURON, output_price=MAX_NEURON)
+    usage = Usage(2**63 - 1, 2**63 - 1)
+    for fee in (chat_fee(dear, usage, ""), speech_fee(dear, usage=usage), image_fee(dear, 99)):
+        assert fee.total == fee.output == MAX_NEURON
+        assert fee.input in (0, MAX_NEURON)
 
 
 def test_units_are_named_for_every_kind_of_service() -> None:

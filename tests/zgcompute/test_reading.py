@@ -66,6 +66,8 @@ def test_text_is_cut_and_cleaned() -> None:
         ("٣", None),
         ("", None),
         (1.5, None),
+        (str(2**256 - 1), 2**256 - 1),
+        (str(2**256), None),
     ],
 )
 def test_neuron_is_digits_only(value: object, amount: int | None) -> None:
