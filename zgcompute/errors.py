@@ -44,9 +44,13 @@ class Transient(Exception):
 class ConfigurationError(Error):
     """A setting or a networks file is wrong; the message names it."""
 
+    default_advice = "Correct what is named."
+
 
 class AmountError(Error, ValueError):
     """The text is not an exact amount of 0G."""
+
+    default_advice = "Write it in plain digits, such as 1.5."
 
 
 class InvalidAddress(Error, ValueError):
@@ -70,9 +74,13 @@ class InvalidBody(Error, ValueError):
 class UnknownNetwork(Error, LookupError):
     """No network has that slug."""
 
+    default_advice = "Choose a network that is built in or in the networks file."
+
 
 class ChainError(Error):
     """The chain, or the way to it, said no."""
+
+    default_advice = "Check the contract addresses and RPC URLs of this network."
 
 
 class RpcUnreachable(ChainError, Transient):
@@ -88,6 +96,8 @@ class RpcRefused(ChainError):
 class WrongNetwork(ChainError):
     """The node, wallet or transaction belongs to another chain id."""
 
+    default_advice = "Switch to the network that is meant."
+
 
 class TransactionReverted(ChainError):
     """A contract refused the call.
@@ -95,6 +105,8 @@ class TransactionReverted(ChainError):
     `name` is the contract's error (for instance "LedgerLocked") or "" where it gave none,
     `arguments` its parameters by ABI name.
     """
+
+    default_advice = "Nothing was changed. Correct what the contract objects to, then try again."
 
     def __init__(
         self,
@@ -140,33 +152,39 @@ class InsufficientBalance(LedgerError):
 class BelowMinimum(LedgerError):
     """The amount, or what would remain, is under the contract's minimum."""
 
+    default_advice = "Choose a larger amount."
+
 
 class NotAcknowledged(LedgerError):
     """The user or the contract owner has not acknowledged the provider's TEE signer."""
+
+    default_advice = "Acknowledge the provider's TEE signer."
 
 
 class RefundLocked(LedgerError):
     """A refund still waits for its lock time, or too many of them wait."""
 
+    default_advice = "Wait for the lock time to pass, then try again."
+
 
 class LimitExceeded(LedgerError):
     """One of the contract's limits on counts or lengths is reached."""
+
+    default_advice = "Ask for less at once."
 
 
 class ProviderError(Error):
     """A provider, or the way to it, said no."""
 
+    default_advice = "Try again, or choose another provider."
+
 
 class ProviderUnreachable(ProviderError, Transient):
     """The provider's address cannot be resolved or connected to, or the connection broke."""
 
-    default_advice = "Try again, or choose another provider."
-
 
 class ProviderTimeout(ProviderError, Transient):
     """The provider took longer than allowed."""
-
-    default_advice = "Try again, or choose another provider."
 
 
 class DestinationRefused(ProviderError):
@@ -184,9 +202,13 @@ class MalformedReply(ProviderError):
 class ReplyTooLarge(ProviderError):
     """The provider sent more than the limit for that kind of reply."""
 
+    default_advice = "Choose another provider if it happens again."
+
 
 class ProviderRefused(ProviderError):
     """The provider answered with an error; `status` is its HTTP status, `detail` its own words."""
+
+    default_advice = "Change the request, or choose another provider."
 
     def __init__(
         self,
@@ -224,12 +246,16 @@ class SessionInvalid(ProviderRefused):
 class SignerNotAcknowledged(ProviderRefused):
     """The provider sees no acknowledgement of its TEE signer, by the user or the owner."""
 
+    default_advice = "Acknowledge the provider's TEE signer."
+
 
 class ReserveTooLow(ProviderRefused):
     """The sub-account does not cover the provider's reserve plus unsettled fees.
 
     `locked` and `required` are neuron as the provider stated them (6 decimals of 0G), or None.
     """
+
+    default_advice = "Transfer more funds to this provider."
 
     def __init__(
         self,
@@ -279,9 +305,13 @@ class UpstreamFailed(ProviderRefused, Transient):
 class SignatureNotFound(ProviderRefused, Transient):
     """The provider has no signature under that id: not yet, or no longer (20 minutes)."""
 
+    default_advice = "Try again in a moment."
+
 
 class VerificationError(Error):
     """A proof does not prove what it should; the message names expected and found."""
+
+    default_advice = "Do not rely on what it was to prove."
 
 
 class SignatureMismatch(VerificationError):
@@ -290,3 +320,5 @@ class SignatureMismatch(VerificationError):
 
 class QuoteInvalid(VerificationError):
     """An attestation quote does not verify."""
+
+    default_advice = "Do not rely on the attestation of this provider."

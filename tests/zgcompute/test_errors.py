@@ -38,6 +38,15 @@ def test_every_error_explains_itself(error: type[Exception]) -> None:
     assert error.__doc__
 
 
+@pytest.mark.parametrize(
+    "error", [e for e in CLASSES if issubclass(e, errors.Error) and e is not errors.Error]
+)
+def test_every_error_has_a_remedy_even_where_none_is_given(error: type[errors.Error]) -> None:
+    advice = error("It went wrong.").advice
+    assert advice.endswith(".")
+    assert advice[0].isupper()
+
+
 def test_an_error_says_what_happened_and_what_helps() -> None:
     error = errors.LedgerMissing("This wallet has no ledger yet.", name="LedgerNotExists")
     assert str(error) == "This wallet has no ledger yet."
