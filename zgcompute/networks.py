@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
@@ -31,7 +31,7 @@ class Network:
     slug: str
     name: str
     chain_id: int
-    rpc_urls: tuple[str, ...]
+    rpc_urls: tuple[str, ...] = field(repr=False)  # they may hold keys
     ledger: Address
     inference: Address | None = None
     explorer: str = ""
@@ -138,7 +138,7 @@ def _value(where: str, key: str, value: Any) -> Any:
         "status_api": lambda: _url(value) if value else "",
         "local": lambda: _typed(value, bool),
     }
-    assert set(checks) == {field.name for field in fields(Network)} - {"slug"}
+    assert set(checks) == {part.name for part in fields(Network)} - {"slug"}
     if key not in checks:
         raise ConfigurationError(f"{where} has an unknown key {key!r}.")
     try:
@@ -149,7 +149,7 @@ def _value(where: str, key: str, value: Any) -> Any:
 
 def _typed(value: Any, kind: type[_T]) -> _T:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ValueError(f"must be of type {kind.__name__}, not {value!r}")
+        raise ValueError(f"must be of type {kind.__name__}, not {type(value).__name__}")
     return value
 
 
@@ -161,7 +161,7 @@ def _positive(value: Any) -> int:
 def _url(value: Any) -> str:
     url = _typed(value, str).rstrip("/")
     if not _URL.fullmatch(url) or not urlsplit(url).hostname:
-        raise ValueError(f"must be an http or https URL, not {value!r}")
+        raise ValueError("must be an http or https URL")  # unquoted: it may hold a key
     return url
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -116,3 +116,13 @@ def test_a_wrong_file_stops_with_its_name_and_key(
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="absent.toml cannot be read"):
         networks.load(tmp_path / "absent.toml")
+
+
+def test_the_key_in_an_rpc_url_is_never_told(tmp_path: Path) -> None:
+    url = "https://rpc.example/v2/secret-key"
+    assert "secret-key" not in repr(replace(DEVNET, rpc_urls=(url,)))
+    for spelled in (f"['{url} ']", f"'{url}'"):
+        file = written(tmp_path, f"[testnet]\nrpc_urls = {spelled}")
+        with pytest.raises(ConfigurationError, match="rpc_urls") as refused:
+            networks.load(file)
+        assert "secret-key" not in str(refused.value)
