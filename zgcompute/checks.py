@@ -40,7 +40,7 @@ def check_response(
 ) -> Verdict:
     """Fetch the signature of an answer and judge it; see `judge_response` for the hashes.
 
-    Waits at most `budget` seconds in all for a signature that does not exist yet. Where none can
+    Asks again for at most `budget` seconds in all while there is no signature yet. Where none can
     be had the outcome is NOT_CHECKED, with `can_retry` set if a later attempt may succeed.
     """
     record, reason, can_retry = None, "", False
@@ -68,12 +68,13 @@ def _fetch(
 ) -> SignatureRecord:
     if not response_id:
         raise ProviderError("The provider gave the answer no id, so no signature can be asked for.")
-    wait, waited = FIRST_WAIT, 0.0
+    began, wait, waited = time.monotonic(), FIRST_WAIT, 0.0
     while True:
         try:
             return provider.signature(response_id, model)
         except SignatureNotFound:
-            if waited + wait > budget:
+            spent = max(waited, time.monotonic() - began)  # slow refusals count too
+            if spent + wait > budget:
                 raise
         sleep(wait)
         waited, wait = waited + wait, min(2 * wait, LONGEST_WAIT)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from zgcompute import errors
@@ -49,6 +51,18 @@ def test_waiting_ends_with_the_budget() -> None:
     verdict, waits = checked(Slow(*[SignatureNotFound("not yet")] * 99), budget=10.0)
     assert waits == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.0, 3.0])
     assert (verdict.outcome, verdict.reason) == (Outcome.NOT_CHECKED, "not yet")
+    assert verdict.can_retry
+
+
+def test_a_provider_that_takes_its_time_to_refuse_uses_up_the_budget() -> None:
+    class Dawdling(Slow):
+        def signature(self, response_id: str, model: str = "") -> SignatureRecord:
+            time.sleep(0.3)
+            return super().signature(response_id, model)
+
+    provider = Dawdling(*[SignatureNotFound("not yet")] * 99)
+    verdict, waits = checked(provider, budget=0.4)
+    assert (len(provider.asked), waits) == (1, [])
     assert verdict.can_retry
 
 
