@@ -187,7 +187,7 @@ def _judge_record(base: Verdict, service: Service, record: SignatureRecord) -> V
         return replace(base, outcome=Outcome.NOT_VERIFIABLE, reason=reason)
     if (verdict := _judge_upstream(base, service, record, text)) is not None:
         return verdict
-    return _judge_signature(base, record)
+    return _judge_signature(base, record, text)
 
 
 def _parse_text(text: str) -> _SignedText | None:
@@ -226,7 +226,7 @@ def _judge_upstream(
     return None
 
 
-def _judge_signature(base: Verdict, record: SignatureRecord) -> Verdict:
+def _judge_signature(base: Verdict, record: SignatureRecord, text: _SignedText) -> Verdict:
     try:
         signer = recover_message_signer(record.text.encode(), record.signature)
     except (Error, UnicodeEncodeError):
@@ -238,11 +238,15 @@ def _judge_signature(base: Verdict, record: SignatureRecord) -> Verdict:
         return replace(base, reason="The hash of the received answer is not known.")
     if not base.response_matches:
         return _failed(base, "The signature is of other bytes than the answer received.")
-    return replace(
-        base,
-        outcome=Outcome.VERIFIED,
-        reason="Signed by the provider's TEE signer, over exactly the bytes received.",
-    )
+    return replace(base, outcome=Outcome.VERIFIED, reason=_proof(text))
+
+
+def _proof(text: _SignedText) -> str:
+    proof = "Signed by the provider's TEE signer, over exactly the bytes received."
+    if text.fingerprint is None:
+        return proof
+    author = read.text(text.provider_identity, limit=60) or "a third party"
+    return f"{proof} They were written by {author}, outside the TEE."
 
 
 def _matches(known: str, signed: str) -> bool | None:

@@ -172,7 +172,9 @@ def forwarded(kind: str = "centralized", identity: str = "acme", fingerprint: st
 
 def test_a_forwarded_answer_with_a_fingerprint_is_verified() -> None:
     record = signed(forwarded(), tls_cert_fingerprint=PRINT)
-    assert judged(record, aurora(CENTRALIZED)).outcome is Outcome.VERIFIED
+    verdict = judged(record, aurora(CENTRALIZED))
+    assert verdict.outcome is Outcome.VERIFIED
+    assert "written by acme, outside the TEE" in verdict.reason
 
 
 def test_an_identity_may_hold_colons() -> None:
