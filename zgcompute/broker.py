@@ -141,9 +141,13 @@ class Services:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
 
-    def list(self) -> tuple[Service, ...]:
-        """All registered services, also those that cannot be used now."""
-        return self._broker.chain.services()
+    def list(self, service_type: str | None = None) -> tuple[Service, ...]:
+        """All registered services, or those of one type such as "chatbot".
+
+        Also those that cannot be used now: see `Service.tee_signer_acknowledged`.
+        """
+        found = self._broker.chain.services()
+        return tuple(s for s in found if service_type in (None, s.service_type))
 
     def get(self, provider: str) -> Service:
         """The service of `provider`; raises ServiceMissing."""

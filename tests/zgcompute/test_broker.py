@@ -200,3 +200,8 @@ def test_real_providers_share_one_door_that_is_closed_with_the_broker(stage: Sta
     assert isinstance(client, Provider)
     assert client.service == stage.service
     broker.close()
+
+
+def test_services_of_one_type_can_be_asked_for(stage: Stage) -> None:
+    assert stage.broker.services.list("chatbot") == (stage.service,)
+    assert stage.broker.services.list("text-to-image") == ()
