@@ -14,7 +14,7 @@ function toBottom() {
 }
 
 function keepUp() {
-  if (!isPinned || isWaiting) return;
+  if (!isPinned || isWaiting || !document.getElementById("turns")?.childElementCount) return;
   isWaiting = true;
   requestAnimationFrame(() => {
     isWaiting = false;
@@ -23,6 +23,7 @@ function keepUp() {
 }
 
 addEventListener("scroll", () => (isPinned = isAtBottom()), { passive: true });
-document.addEventListener("chat:grown", keepUp);
+for (const name of ["chat:grown", "chat:replaced", "htmx:afterSettle"])
+  document.addEventListener(name, keepUp);
 document.addEventListener("chat:sent", toBottom);
 if (document.getElementById("turns")?.childElementCount) toBottom();
