@@ -13,11 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from zgcompute import _reading as read
 from zgcompute.errors import RpcRefused, RpcUnreachable, WrongNetwork
 from zgcompute.networks import Network
 
 TIMEOUT = 10.0  # seconds for one POST
 MAX_REPLY = 64 * 1024 * 1024  # bytes; 500 calls with 50 sub-accounts each stay below 32 MB
+MAX_MESSAGE = 4096  # characters of a node's words that are searched for their meaning
 MAX_BATCH = 500  # calls per POST; go-ethereum's own default limit is 1000
 FAILING_FOR = 30.0  # seconds that a failing URL is tried last
 _ROUNDS = 2
@@ -203,12 +205,9 @@ class Rpc:
 
 def refused(request: Request, refusal: Refusal) -> RpcRefused:
     """Return the error for a refusal that is not a contract's revert."""
-    return RpcRefused(f"The RPC node refused {request.method}: {printable(refusal.message)}")
-
-
-def printable(text: str, length: int = 200) -> str:
-    """Return hostile text shortened and without control characters."""
-    return "".join(sign if sign.isprintable() else " " for sign in text[:length]).strip()
+    return RpcRefused(
+        f"The RPC node refused {request.method}: {read.text(refusal.message, limit=200)}"
+    )
 
 
 def quantity(value: object) -> int:
@@ -269,11 +268,11 @@ def _answer(reply: object) -> Any:
 
 def _refusal(error: object) -> Refusal:
     if not isinstance(error, dict):
-        return Refusal(0, printable(str(error)))
+        return Refusal(0, str(error)[:MAX_MESSAGE])
     code = error.get("code")
     return Refusal(
         code=code if isinstance(code, int) else 0,
-        message=str(error.get("message", "")),
+        message=str(error.get("message", ""))[:MAX_MESSAGE],
         data=error.get("data"),
     )
 
@@ -284,7 +283,7 @@ def _require_healthy_node(request: Request, answer: object) -> None:
     if answer.is_revert:
         return
     if answer.code == _LIMIT_EXCEEDED or _NODE_TROUBLE.search(answer.message):
-        raise RpcUnreachable(f"An RPC node is in trouble: {printable(answer.message)}")
+        raise RpcUnreachable(f"An RPC node is in trouble: {read.text(answer.message, limit=200)}")
 
 
 def _http_post(url: str, payload: object, *, timeout: float, max_bytes: int) -> object:

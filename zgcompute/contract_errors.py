@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from zgcompute import _reading as read
 from zgcompute import amounts
 from zgcompute._codec import (
     Entry,
@@ -279,7 +280,7 @@ def explain(name: str, arguments: Mapping[str, object]) -> TransactionReverted:
 
 def reverted_with_text(reason: str) -> TransactionReverted:
     """Return the error for a reason in free text (hostile: shortened, made printable)."""
-    clean = "".join(sign if sign.isprintable() else " " for sign in reason[:200]).strip()
+    clean = read.text(reason, limit=200)
     if not clean:
         return _without_reason()
     return TransactionReverted(
