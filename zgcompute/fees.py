@@ -74,13 +74,22 @@ class Prices:
 
     @classmethod
     def of(cls, service: Service, card: ModelCard | None = None) -> Prices:
-        """The prices of `service`, or of the one model that `card` describes where it has any."""
-        if card is not None and card.prompt_price is not None and card.completion_price is not None:
-            return cls(card.prompt_price, card.completion_price, card.tiers, card.cache_billing)
+        """The prices of `service` on chain, or of the model of `card` where it has several.
+
+        A card is only the provider's claim: where the chain names the very price it does not count.
+        """
         info = service.info
-        is_maximum = info.multi_model
-        prices = service.input_price, service.output_price
-        return cls(*prices, info.tiers, info.cache_billing, is_upper_bound=is_maximum)
+        if info.multi_model and card is not None:
+            prompt, completion = card.prompt_price, card.completion_price
+            if prompt is not None and completion is not None:
+                return cls(prompt, completion, card.tiers, card.cache_billing)
+        return cls(
+            service.input_price,
+            service.output_price,
+            info.tiers,
+            info.cache_billing,
+            is_upper_bound=info.multi_model,
+        )
 
     def for_prompt(self, prompt_tokens: int) -> Prices:
         """The prices of a whole request with that many prompt tokens (PROTOCOL §5.2, step 1)."""

@@ -134,6 +134,11 @@ def test_several_models_share_only_an_upper_bound() -> None:
     assert chat_fee(market, Usage(1, 1), "", card=ModelCard(id="x")).total == 110
 
 
+def test_a_providers_own_card_does_not_change_a_price_that_the_chain_names() -> None:
+    cheap = ModelCard(id="small", prompt_price=1, completion_price=2)
+    assert chat_fee(service(), Usage(1, 1), "", card=cheap).total == 110
+
+
 def test_amounts_beyond_any_float_stay_exact() -> None:
     price = 10**30 + 1
     market = fake_service(input_price=price, output_price=price)
