@@ -11,7 +11,6 @@ import atexit
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from chat import receipts, transitions
 from chat.answering import Answering, ChatProvider, Tools
 from chat.models import Message
 from chat.streams import StreamStore, store
+from chat.threads import DatabaseThreads
 from chat.transitions import SITE_STOPPED
 from zgcompute import types
 from zgcompute.providers import AsyncDoor, AsyncProvider, async_door
@@ -57,8 +57,8 @@ class Engine:
         connect: Connect | None = None,
         check: Callable[[int], object] = receipts.check,
     ) -> None:
-        self._database = ThreadPoolExecutor(_DATABASE_THREADS, "chat-database")
-        self._checks = ThreadPoolExecutor(_CHECK_THREADS, "chat-check")
+        self._database = DatabaseThreads(_DATABASE_THREADS, "chat-database")
+        self._checks = DatabaseThreads(_CHECK_THREADS, "chat-check")
         self._doors = _Doors()
         self._tools = Tools(connect or self._doors, check, streams, self._database, self._checks)
         self._running: dict[UUID, Answering] = {}

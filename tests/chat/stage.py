@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -17,6 +16,7 @@ from chat import receipts, turns
 from chat.answering import Answering, Tools
 from chat.models import Conversation, Message
 from chat.streams import MemoryStreams, StreamStore
+from chat.threads import DatabaseThreads
 from marketplace.models import Service
 from zgcompute.amounts import parse
 from zgcompute.testing_providers import FakeProvider, fake_service
@@ -93,8 +93,8 @@ def tools(provider: FakeProvider, store: StreamStore | None = None) -> Tools:
         connect=lambda *_: provider,
         check=check,
         store=store or MemoryStreams(),
-        database=ThreadPoolExecutor(1),
-        checks=ThreadPoolExecutor(1),
+        database=DatabaseThreads(1),
+        checks=DatabaseThreads(1),
     )
 
 
