@@ -1,8 +1,8 @@
 """On-chain settlements: read out of a transaction's events, matched with the usage they paid for.
 
-A provider settles whole requests, so a successful settlement pays whole fees, the oldest first;
-one that found the balance exhausted (PARTIAL) may pay a part. What nothing here explains was used
-elsewhere, and is shown as such.
+A provider settles whole requests, so a successful settlement pays whole fees, the oldest first,
+and passes over one that is larger than what is left of it; one that found the balance exhausted
+(PARTIAL) may pay a part. What nothing here explains was used elsewhere, and is shown as such.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from datetime import timedelta
 from enum import IntEnum
 
 from django.db import transaction
+from django.db.models import F, QuerySet
 
 from accounts.models import Payment, Settlement, Usage, Wallet
 from zgcompute.addresses import same
@@ -118,20 +119,24 @@ def match(wallet: Wallet, network: str, provider: str) -> None:
     """Pay unsettled usage from settlements that are not explained in full yet, oldest first."""
     Wallet.objects.select_for_update().get(pk=wallet.pk)
     mine = {"wallet": wallet, "network": network, "provider": provider}
-    rows = Settlement.objects.filter(**mine).order_by("block_number", "log_index")
-    for settlement in rows:
-        if settlement.matched < settlement.amount:
-            _pay(settlement, Usage.objects.filter(**mine, settlement=None))
+    unpaid = Usage.objects.filter(**mine, settlement=None).order_by("happened_at", "pk")
+    oldest = unpaid.first()
+    if oldest is None:
+        return
+    rows = Settlement.objects.filter(
+        **mine, matched__lt=F("amount"), settled_at__gte=oldest.happened_at - RECORDED_LATE
+    )
+    for settlement in rows.order_by("block_number", "log_index"):
+        _pay(settlement, unpaid)
 
 
-def _pay(settlement: Settlement, unpaid: Iterable[Usage]) -> None:
+def _pay(settlement: Settlement, unpaid: QuerySet[Usage]) -> None:
     rest = settlement.amount - settlement.matched
-    latest = settlement.settled_at + RECORDED_LATE
-    for usage in sorted(unpaid, key=lambda row: (row.happened_at, row.pk)):
+    for usage in unpaid.filter(happened_at__lte=settlement.settled_at + RECORDED_LATE):
         amount = min(rest, usage.unpaid)
         is_whole = amount == usage.unpaid
-        if usage.happened_at > latest or not (is_whole or settlement.status == Status.PARTIAL):
-            break
+        if not is_whole and (not amount or settlement.status != Status.PARTIAL):
+            continue
         Payment.objects.create(settlement=settlement, usage=usage, amount=amount)
         usage.paid += amount
         usage.settlement = settlement if is_whole else None

@@ -302,3 +302,30 @@ def test_money_spent_by_other_services_is_no_settlement_of_ours(
     chain.settle(alice.address, aurora.provider, zg("0.001"))
     logs = chain.events(0, chain.block_number())
     assert settlements.items(logs, cast.stranger())[0].amount == 0
+
+
+def test_what_an_exhausted_settlement_did_not_reach_has_no_part_in_it(
+    chain: FakeChain, alice: Wallet, aurora: Service
+) -> None:
+    cast.use(cast.ALICE, aurora.provider, "2", seconds_ago=60)
+    waiting = cast.use(cast.ALICE, aurora.provider, "1", seconds_ago=50)
+    assert chain.settle(alice.address, aurora.provider, zg("3")) == 1
+    read(chain)
+    assert not Payment.objects.filter(usage=waiting).exists()
+    assert explanations() == [
+        "Settled 2 0G: exactly your answer. The balance was exhausted; 1 0G are still owed."
+    ]
+
+
+def test_a_fee_that_is_never_settled_does_not_keep_later_ones_from_their_settlement(
+    chain: FakeChain, alice: Wallet, aurora: Service
+) -> None:
+    forgotten = cast.use(cast.ALICE, aurora.provider, "0.005", seconds_ago=60)
+    later = cast.use(cast.ALICE, aurora.provider, "0.004", seconds_ago=50)
+    chain.settle(alice.address, aurora.provider, later.fee)
+    read(chain)
+    later.refresh_from_db()
+    forgotten.refresh_from_db()
+    assert later.settlement is not None
+    assert forgotten.paid == 0
+    assert explanations() == ["Settled 0.004 0G: exactly your answer."]
