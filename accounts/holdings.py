@@ -19,7 +19,7 @@ from accounts.models import (
     Usage,
     Wallet,
 )
-from accounts.reserve import Position, position_of
+from accounts.reserve import Position, position_of, unpaid_usage
 from marketplace.models import Service
 from zgcompute.networks import Network
 
@@ -33,7 +33,6 @@ class ProviderRow:
     sub_account: SubAccount
     service: Service | None
     position: Position
-    used_here: int
     refunds: list[Refund]
     has_due_refund: bool
     session: ProviderSession | None
@@ -42,7 +41,7 @@ class ProviderRow:
     def differs(self) -> bool:
         """The provider reports other unsettled fees than the requests made here add up to."""
         reported = self.sub_account.unsettled
-        return reported is not None and reported != self.used_here
+        return reported is not None and reported != self.position.used_here
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ def of(wallet: Wallet, network: Network) -> Holdings:
         transactions=transaction_rows(wallet, network),
         settlements=settlement_rows(wallet, network),
         usage=_recent_usage(wallet, network.slug),
-        unsettled_here=sum(unpaid.values()),
+        unsettled_here=sum(usage.unpaid for rows in unpaid.values() for usage in rows),
     )
 
 
@@ -126,14 +125,16 @@ def _recent_usage(wallet: Wallet, network: str) -> list[Usage]:
     return list(wallet.usage.filter(network=network).select_related("settlement")[:SHOWN])
 
 
-def _unpaid_by_provider(wallet: Wallet, network: str) -> Mapping[str, int]:
-    sums: dict[str, int] = defaultdict(int)
-    for row in wallet.usage.filter(network=network, settlement=None):
-        sums[row.provider] += row.unpaid
-    return sums
+def _unpaid_by_provider(wallet: Wallet, network: str) -> Mapping[str, list[Usage]]:
+    found: dict[str, list[Usage]] = defaultdict(list)
+    for usage in unpaid_usage(wallet, network):
+        found[usage.provider].append(usage)
+    return found
 
 
-def _providers(wallet: Wallet, network: str, unpaid: Mapping[str, int]) -> list[ProviderRow]:
+def _providers(
+    wallet: Wallet, network: str, unpaid: Mapping[str, list[Usage]]
+) -> list[ProviderRow]:
     rows = wallet.sub_accounts.filter(network=network).prefetch_related("refunds")
     services = {
         service.provider: service
@@ -146,7 +147,7 @@ def _providers(wallet: Wallet, network: str, unpaid: Mapping[str, int]) -> list[
         )
     }
     return [
-        _provider(row, services.get(row.provider), unpaid.get(row.provider, 0), running)
+        _provider(row, services.get(row.provider), unpaid.get(row.provider, []), running)
         for row in sorted(rows, key=lambda row: row.balance, reverse=True)
     ]
 
@@ -154,16 +155,15 @@ def _providers(wallet: Wallet, network: str, unpaid: Mapping[str, int]) -> list[
 def _provider(
     row: SubAccount,
     service: Service | None,
-    used_here: int,
+    unpaid: list[Usage],
     running: Mapping[str, ProviderSession],
 ) -> ProviderRow:
     refunds = list(row.refunds.all())
     return ProviderRow(
         sub_account=row,
         service=service,
-        position=position_of(row, used_here),
-        used_here=used_here,
+        position=position_of(row, unpaid),
         refunds=refunds,
-        has_due_refund=any(refund.payable_at <= timezone.now() for refund in refunds),
+        has_due_refund=any(refund.is_payable for refund in refunds),
         session=running.get(row.provider),
     )

@@ -103,10 +103,21 @@ def _transfer(wallet: Wallet, network: str, provider: str, stands: Position) -> 
         explanation = (
             f"This provider keeps {kept} 0G in reserve; you have {exact(max(0, stands.left))} 0G "
             f"left with it. It refuses requests until you transfer {exact(stands.missing)} 0G more."
+            + _claim(stands)
         )
     is_funded = stands.exists and not stands.missing
     form = forms.transfer(wallet, network, provider)
     return Step("transfer", "Fund this provider", is_funded, explanation, provider, form)
+
+
+def _claim(stands: Position) -> str:
+    """What to know before paying for fees that only the provider speaks of."""
+    if stands.unsettled <= stands.used_here:
+        return ""
+    return (
+        f" It counts {exact(stands.unsettled)} 0G of fees that are not settled yet; requests made "
+        f"here account for {exact(stands.used_here)} 0G of them."
+    )
 
 
 def _acknowledge(provider: str, found: SubAccount | None) -> Step:

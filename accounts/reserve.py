@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+
+from django.db.models import QuerySet
 
 from accounts.models import Ledger, SubAccount, Usage, Wallet
 from marketplace.models import NetworkState
@@ -24,12 +27,13 @@ class Standing(StrEnum):
 class Position:
     """A sub-account as the provider will judge it (PROTOCOL §5.3); all in neuron.
 
-    `unsettled` is the larger of what the provider reports and what was used here since: the
-    provider is never trusted to have forgotten, nor are we.
+    `unsettled` is what the provider reported last and what was used here since; where it reported
+    nothing, it is what was used here and is not settled yet (`used_here`).
     """
 
     free: int
     unsettled: int
+    used_here: int = 0
     exists: bool = True
 
     @property
@@ -55,8 +59,13 @@ class Position:
 
     @property
     def suggested_transfer(self) -> int:
-        """An amount that passes the reserve with room for some requests."""
-        return max(HEADROOM, MINIMUM_RESERVE + HEADROOM - self.left)
+        """An amount that passes the reserve with room for some requests.
+
+        What a provider claims beyond the requests made here moves it by one 0G at most: nobody
+        is led to lock a fortune by a claim.
+        """
+        credible = min(self.unsettled, self.used_here + NEURON_PER_0G)
+        return max(HEADROOM, MINIMUM_RESERVE + HEADROOM - (self.free - credible))
 
 
 def position(wallet: Wallet, network: str, provider: str) -> Position:
@@ -64,18 +73,25 @@ def position(wallet: Wallet, network: str, provider: str) -> Position:
     found = SubAccount.objects.filter(wallet=wallet, network=network, provider=provider).first()
     if found is None:
         return Position(free=0, unsettled=0, exists=False)
-    return position_of(found, unpaid_usage(wallet, network, provider))
+    return position_of(found, list(unpaid_usage(wallet, network).filter(provider=provider)))
 
 
-def position_of(sub_account: SubAccount, used_here: int) -> Position:
-    """The position of a sub-account with `used_here` neuron of unsettled usage made here."""
-    return Position(free=sub_account.free, unsettled=max(sub_account.unsettled or 0, used_here))
+def position_of(sub_account: SubAccount, unpaid: Iterable[Usage]) -> Position:
+    """The position of a sub-account with the `unpaid` requests made here with its provider."""
+    used_here = used_since = 0
+    for usage in unpaid:
+        used_here += usage.unpaid
+        if sub_account.unsettled_at is None or usage.happened_at > sub_account.unsettled_at:
+            used_since += usage.unpaid
+    reported = sub_account.unsettled
+    unsettled = used_here if reported is None else reported + used_since
+    return Position(sub_account.free, unsettled, used_here)
 
 
-def unpaid_usage(wallet: Wallet, network: str, provider: str) -> int:
-    """The sum of fees of requests made here that no settlement has paid yet."""
-    rows = Usage.objects.filter(wallet=wallet, network=network, provider=provider, settlement=None)
-    return sum(row.unpaid for row in rows)
+def unpaid_usage(wallet: Wallet, network: str) -> QuerySet[Usage]:
+    """The requests made here that no settlement has paid (in full) yet."""
+    rows = Usage.objects.filter(wallet=wallet, network=network, settlement=None)
+    return rows.only("provider", "fee", "paid", "happened_at")
 
 
 def least_transfer(network: str, stands: Position) -> int:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.template.loader import get_template
+from django.utils import timezone
 
 from accounts import readiness, sessions
 from accounts.models import SubAccount, Wallet
-from accounts.reserve import Position
+from accounts.reserve import Position, position
 from marketplace.models import NetworkState, Service
 from tests.accounts import cast
 from tests.accounts.cast import zg
@@ -130,3 +133,37 @@ def test_the_reserve_rule_is_exact(
     stands = Position(free=zg(free), unsettled=zg(unsettled))
     assert (stands.spendable, stands.missing) == (zg(spendable), zg(missing))
     assert stands.standing == standing
+
+
+def test_what_was_used_since_the_provider_reported_is_added_to_its_report(
+    chain: FakeChain, alice: Wallet, aurora: Service
+) -> None:
+    cast.fund(chain, cast.ALICE, aurora.provider, deposit="5", transfer="2")
+    cast.use(cast.ALICE, aurora.provider, "0.01", seconds_ago=60)
+    cast.use(cast.ALICE, aurora.provider, "0.002", seconds_ago=5)
+    reported_at = timezone.now() - timedelta(seconds=30)
+    SubAccount.objects.update(unsettled=zg("0.3"), unsettled_at=reported_at)
+    stands = position(alice, "devnet", aurora.provider)
+    assert (stands.unsettled, stands.used_here) == (zg("0.302"), zg("0.012"))
+
+
+def test_a_fee_that_the_provider_counts_no_longer_locks_nobody_out(
+    chain: FakeChain, alice: Wallet, aurora: Service
+) -> None:
+    cast.fund(chain, cast.ALICE, aurora.provider, deposit="5", transfer="1")
+    cast.use(cast.ALICE, aurora.provider, "0.01", seconds_ago=60)
+    SubAccount.objects.update(unsettled=0, unsettled_at=timezone.now())
+    assert key(alice, aurora) == "session"
+
+
+def test_a_claimed_debt_is_named_and_does_not_set_the_amount(
+    chain: FakeChain, alice: Wallet, aurora: Service
+) -> None:
+    cast.fund(chain, cast.ALICE, aurora.provider, deposit="50", transfer="2")
+    SubAccount.objects.update(unsettled=zg("30"), unsettled_at=timezone.now())
+    step = next_step(alice, aurora)
+    assert step
+    assert step.key == "transfer"
+    assert "counts 30 0G of fees" in step.explanation
+    assert "made here account for 0 0G" in step.explanation
+    assert step.form["amount"] == "0.5"
