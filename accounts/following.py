@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts import refresh
 from accounts.models import Transaction
-from accounts.transactions import expire_unanswered
+from accounts.outcomes import expire_unanswered
 from zgcompute.addresses import same
 from zgcompute.chain import Chain
 from zgcompute.errors import TransactionReverted

@@ -122,7 +122,12 @@ _STORIES: dict[str, Callable[[Transaction], Story]] = {
 _STATES: dict[Transaction.State, StateWords] = {
     _State.PREPARED: StateWords("not sent", "wait", "pencil-square", "It waits for your wallet."),
     _State.REJECTED: StateWords("declined", "plain", "x-circle", "Nothing was sent."),
-    _State.EXPIRED: StateWords("expired", "plain", "x-circle", "Nothing was sent."),
+    _State.EXPIRED: StateWords(
+        "expired",
+        "plain",
+        "x-circle",
+        "If your wallet shows it as sent all the same, the balances will show it too.",
+    ),
     _State.SUBMITTED: StateWords(
         "submitted", "wait", "clock", "Your wallet sent it; the chain has not shown it yet."
     ),

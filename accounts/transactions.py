@@ -1,15 +1,10 @@
-"""Contract calls of a wallet: prepared from mirrored state, then bound to the hash it was sent as.
+"""Contract calls of a wallet, prepared from mirrored state; see `accounts.outcomes` for the rest.
 
 Whatever the contracts would revert (CONTRACTS §2) is refused here first, with its remedy, so that
 nobody pays a network fee for a call that cannot succeed.
 """
 
 from __future__ import annotations
-
-import re
-from datetime import timedelta
-
-from django.utils import timezone
 
 from accounts.models import Ledger, SubAccount, Transaction, Wallet
 from accounts.reserve import position
@@ -23,8 +18,6 @@ from zgcompute.networks import Network
 from zgcompute.types import UnsignedCall
 
 MAX_OPEN_REFUNDS = 5  # InferenceServing's limit per sub-account
-TIME_TO_ANSWER = timedelta(hours=1)  # a prepared call that nobody answered expires
-_HASH = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
 _State = Transaction.State
 
 
@@ -92,8 +85,8 @@ def prepare_retrieval(wallet: Wallet, network: Network, provider: str) -> Transa
     """
     state, sub_account = _rules(network), _sub_account(wallet, network, provider)
     refunds = list(sub_account.refunds.all())
-    due = sum(refund.amount for refund in refunds if refund.payable_at <= timezone.now())
-    waiting = [refund for refund in refunds if refund.payable_at > timezone.now()]
+    due = sum(refund.amount for refund in refunds if refund.is_payable)
+    waiting = [refund for refund in refunds if not refund.is_payable]
     if not sub_account.free and not due:
         raise Refused(
             "There is nothing to retrieve from this provider now.",
@@ -132,46 +125,6 @@ def prepare_withdrawal(wallet: Wallet, network: Network, amount: int) -> Transac
         )
     note = "Your ledger will be empty and is deleted with this." if amount == ledger.total else ""
     return _keep(wallet, network, _calls(network, state).refund(amount), amount, note=note)
-
-
-def record_hash(transaction: Transaction, transaction_hash: str) -> Transaction:
-    """Note that the wallet sent `transaction` as that hash; noting it again changes nothing.
-
-    Whether the hash really is this call is for the chain to show: see `accounts.following`.
-    Raises Refused for what is no hash, or another one than noted before.
-    """
-    if not _HASH.fullmatch(transaction_hash):
-        raise Refused("This is not a transaction hash.", advice="Look into your wallet's history.")
-    normal = transaction_hash.lower()
-    if transaction.hash == normal:
-        return transaction
-    if transaction.hash or _is_known(transaction, normal):
-        raise Refused("This transaction was reported already, under another hash or name.")
-    transaction.hash = normal
-    transaction.state = _State.SUBMITTED
-    transaction.submitted_at = timezone.now()
-    transaction.ended_at = None
-    transaction.reason = ""
-    transaction.save()
-    return transaction
-
-
-def record_rejection(transaction: Transaction) -> Transaction:
-    """Note that the person declined in the wallet; a call that was sent stays sent."""
-    if transaction.state == _State.PREPARED:
-        transaction.end(_State.REJECTED, "You declined it in your wallet. Nothing was sent.")
-    return transaction
-
-
-def expire_unanswered(network: str) -> None:
-    """End prepared calls that nobody answered in time."""
-    old = Transaction.objects.filter(
-        network=network,
-        state=_State.PREPARED,
-        prepared_at__lt=timezone.now() - TIME_TO_ANSWER,
-    )
-    for transaction in old:
-        transaction.end(_State.EXPIRED, "It was never answered in the wallet. Nothing was sent.")
 
 
 def _rules(network: Network) -> NetworkState:
@@ -271,12 +224,6 @@ def _transfer_note(
             f"would still refuse requests, {exact(MINIMUM_RESERVE - left)} 0G more are needed."
         )
     return " ".join(notes)
-
-
-def _is_known(transaction: Transaction, transaction_hash: str) -> bool:
-    return Transaction.objects.filter(
-        wallet=transaction.wallet, network=transaction.network, hash=transaction_hash
-    ).exists()
 
 
 def _keep(

@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import trigger_client_event
 
-from accounts import forms, holdings, transactions
+from accounts import forms, holdings, outcomes, transactions
 from accounts.access import WalletRequest, signed_in, transaction_for
 from accounts.limits import limit
 from accounts.models import Transaction
@@ -148,10 +148,10 @@ def outcome(request: WalletRequest, network: str, key: UUID) -> HttpResponse:
     served = network_or_404(network)
     transaction = transaction_for(request.user, network, key)
     if request.POST.get("declined"):
-        transactions.record_rejection(transaction)
+        outcomes.record_rejection(transaction)
     else:
         try:
-            transactions.record_hash(transaction, request.POST.get("hash", ""))
+            outcomes.record_hash(transaction, request.POST.get("hash", ""))
         except transactions.Refused as error:
             return problem(request, str(error), error.advice, status=409)
         follow_later(network)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from accounts import following, transactions
+from accounts import following, outcomes, transactions
 from accounts.models import Ledger, SubAccount, Transaction, Wallet
 from marketplace.models import Service
 from tests.accounts import cast
@@ -20,9 +20,7 @@ State = Transaction.State
 def deposit(chain: FakeChain, wallet: Wallet, amount: str = "3") -> Transaction:
     """A deposit that the wallet sent and that waits to be mined."""
     row = transactions.prepare_deposit(wallet, NETWORK, zg(amount))
-    return transactions.record_hash(
-        row, chain.submit(chain.calls.deposit(zg(amount)), wallet.address)
-    )
+    return outcomes.record_hash(row, chain.submit(chain.calls.deposit(zg(amount)), wallet.address))
 
 
 def follow(chain: FakeChain, row: Transaction) -> Transaction:
@@ -71,7 +69,7 @@ def test_a_hash_of_another_call_is_not_taken_for_the_prepared_one(
     chain: FakeChain, alice: Wallet, sent: object, reason: str
 ) -> None:
     row = transactions.prepare_deposit(alice, NETWORK, zg("3"))
-    transactions.record_hash(row, chain.submit(sent(chain.calls), alice.address))  # type: ignore[operator]
+    outcomes.record_hash(row, chain.submit(sent(chain.calls), alice.address))  # type: ignore[operator]
     assert follow(chain, row).state == State.MISMATCHED
     assert reason in row.reason
 
@@ -80,7 +78,7 @@ def test_a_hash_of_another_sender_is_not_taken_for_alices(chain: FakeChain, alic
     row = transactions.prepare_deposit(alice, NETWORK, zg("3"))
     chain.endow(cast.MALLORY.address, zg("9"))
     foreign = chain.submit(chain.calls.deposit(zg("3")), cast.MALLORY.address)
-    transactions.record_hash(row, foreign)
+    outcomes.record_hash(row, foreign)
     assert follow(chain, row).state == State.MISMATCHED
     assert "not by your wallet" in row.reason
 
@@ -92,7 +90,7 @@ def test_a_revert_is_told_in_the_contracts_words(
     row = transactions.prepare_transfer(alice, NETWORK, aurora.provider, zg("3"))
     other = chain.submit(chain.calls.refund(zg("3")), alice.address)
     call = chain.calls.transfer(aurora.provider, zg("3"))
-    transactions.record_hash(row, chain.submit(call, alice.address))
+    outcomes.record_hash(row, chain.submit(call, alice.address))
     chain.mine()
     assert chain.receipt(other).succeeded  # type: ignore[union-attr]
     assert follow(chain, row).state == State.REVERTED
@@ -142,7 +140,7 @@ def test_a_transaction_given_up_too_early_is_taken_up_again(
 
 def test_a_hash_that_the_chain_never_shows_is_dropped_too(chain: FakeChain, alice: Wallet) -> None:
     row = transactions.prepare_deposit(alice, NETWORK, zg("3"))
-    transactions.record_hash(row, "0x" + "ab" * 32)
+    outcomes.record_hash(row, "0x" + "ab" * 32)
     assert follow(chain, row).state == State.SUBMITTED
     Transaction.objects.update(submitted_at=timezone.now() - timedelta(minutes=11))
     assert follow(chain, row).state == State.DROPPED
@@ -191,7 +189,7 @@ def test_a_transfer_opens_the_sub_account_in_the_mirror(
     cast.mirror(chain, cast.ALICE)
     row = transactions.prepare_transfer(alice, NETWORK, aurora.provider, zg("1.5"))
     call = chain.calls.transfer(aurora.provider, zg("1.5"))
-    transactions.record_hash(row, chain.submit(call, alice.address))
+    outcomes.record_hash(row, chain.submit(call, alice.address))
     chain.mine()
     follow(chain, row)
     found = SubAccount.objects.get(wallet=alice)

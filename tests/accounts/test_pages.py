@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from accounts import sessions, transactions
+from accounts import outcomes, sessions, transactions
 from accounts.models import Ledger, Settlement, SubAccount, Transaction, Wallet
 from marketplace.models import NetworkState, Service
 from tests.accounts import cast
@@ -139,7 +139,7 @@ def test_the_page_looks_again_only_while_something_is_on_its_way(
 ) -> None:
     assert b"every" not in signed_in.get(f"{PAGE}balances/", **HTMX).content
     row = transactions.prepare_deposit(alice, NETWORK, zg("3"))
-    transactions.record_hash(row, HASH)
+    outcomes.record_hash(row, HASH)
     assert b"every 1s" in signed_in.get(f"{PAGE}balances/", **HTMX).content
 
 

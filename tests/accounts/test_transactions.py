@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from accounts import transactions
+from accounts import outcomes, transactions
 from accounts.models import Ledger, SubAccount, Transaction, Wallet
 from accounts.transactions import Refused
 from marketplace.models import NetworkState, Service
@@ -140,7 +140,7 @@ def test_money_on_its_way_out_is_not_spent_twice(
 ) -> None:
     cast.fund(chain, cast.ALICE, aurora.provider, deposit="5", transfer="2")
     first = transactions.prepare_transfer(alice, NETWORK, aurora.provider, zg("2"))
-    transactions.record_hash(first, HASH)
+    outcomes.record_hash(first, HASH)
     with pytest.raises(Refused, match="1 0G available"):
         transactions.prepare_transfer(alice, NETWORK, aurora.provider, zg("2"))
 
@@ -230,65 +230,3 @@ def test_everything_that_is_prepared_succeeds_on_chain(
     chain.apply(chain.calls.refund(zg("3")), alice.address)
     cast.mirror(chain, cast.ALICE)
     assert Ledger.objects.get().available == 0
-
-
-def test_reporting_the_hash_twice_changes_nothing(alice: Wallet) -> None:
-    row = transactions.prepare_deposit(alice, NETWORK, zg("3"))
-    transactions.record_hash(row, HASH.upper().replace("0X", "0x"))
-    submitted = Transaction.objects.get(pk=row.pk)
-    transactions.record_hash(submitted, HASH)
-    assert Transaction.objects.get(pk=row.pk).submitted_at == submitted.submitted_at
-    assert (submitted.state, submitted.hash) == (State.SUBMITTED, HASH)
-
-
-def test_a_hash_is_reported_for_one_transaction_only(alice: Wallet) -> None:
-    first = transactions.prepare_deposit(alice, NETWORK, zg("3"))
-    second = transactions.prepare_deposit(alice, NETWORK, zg("3"))
-    transactions.record_hash(first, HASH)
-    with pytest.raises(Refused, match="reported already"):
-        transactions.record_hash(second, HASH)
-    with pytest.raises(Refused, match="reported already"):
-        transactions.record_hash(first, "0x" + "cd" * 32)
-
-
-def test_mallory_cannot_keep_alice_from_reporting_her_hash(
-    chain: FakeChain, alice: Wallet, mallory: Wallet
-) -> None:
-    chain.endow(mallory.address, zg("9"))
-    cast.mirror(chain, cast.MALLORY)
-    squat = transactions.prepare_deposit(mallory, NETWORK, zg("3"))
-    transactions.record_hash(squat, HASH)
-    row = transactions.prepare_deposit(alice, NETWORK, zg("3"))
-    assert transactions.record_hash(row, HASH).state == State.SUBMITTED
-
-
-@pytest.mark.parametrize("text", ["", "0x", HASH[:-1], HASH + "0", "0x" + "zz" * 32, "<b>"])
-def test_what_is_no_hash_is_refused(alice: Wallet, text: str) -> None:
-    row = transactions.prepare_deposit(alice, NETWORK, zg("3"))
-    with pytest.raises(Refused, match="not a transaction hash"):
-        transactions.record_hash(row, text)
-
-
-def test_a_declined_call_is_over_but_a_sent_one_stays_sent(alice: Wallet) -> None:
-    declined = transactions.prepare_deposit(alice, NETWORK, zg("3"))
-    assert transactions.record_rejection(declined).state == State.REJECTED
-    sent = transactions.record_hash(transactions.prepare_deposit(alice, NETWORK, zg("3")), HASH)
-    assert transactions.record_rejection(sent).state == State.SUBMITTED
-
-
-def test_a_hash_that_comes_after_all_is_followed(alice: Wallet) -> None:
-    row = transactions.record_rejection(transactions.prepare_deposit(alice, NETWORK, zg("3")))
-    assert transactions.record_hash(row, HASH).state == State.SUBMITTED
-    assert row.ended_at is None
-
-
-def test_what_nobody_answers_expires(alice: Wallet) -> None:
-    old = transactions.prepare_deposit(alice, NETWORK, zg("3"))
-    new = transactions.prepare_deposit(alice, NETWORK, zg("3"))
-    Transaction.objects.filter(pk=old.pk).update(
-        prepared_at=timezone.now() - transactions.TIME_TO_ANSWER - timedelta(seconds=1)
-    )
-    transactions.expire_unanswered("devnet")
-    old.refresh_from_db()
-    new.refresh_from_db()
-    assert (old.state, new.state) == (State.EXPIRED, State.PREPARED)
