@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts import sessions
@@ -15,13 +17,23 @@ from accounts.models import Ledger, Refund, SubAccount, Wallet
 from marketplace.models import NetworkState, Service
 from zgcompute import types
 from zgcompute.chain import Chain
-from zgcompute.errors import ChainError, Error
+from zgcompute.errors import ChainError, Error, ProviderTimeout, ProviderUnreachable
 from zgcompute.networks import Network
-from zgcompute.providers import Provider
+from zgcompute.providers import Provider, door
 
+_MIRRORED = (
+    "wallet_balance",
+    "exists",
+    "available",
+    "total",
+    "block_number",
+    "refreshed_at",
+    "problem",
+)
 ACTIVE = timedelta(minutes=15)
 _OVERTAKING = timedelta(seconds=20)  # longer than a read takes, shorter than a new chain's start
 _ASKED_AT_ONCE = 8  # providers asked for unsettled fees at the same time
+LONGEST_LOCK = timedelta(days=7)  # InferenceServing allows no longer lock time
 
 
 def active_wallets() -> list[Wallet]:
@@ -33,7 +45,8 @@ def refresh(chain: Chain, network: Network, wallets: Iterable[Wallet]) -> None:
     """Mirror `wallets`, then ask their providers what is unsettled. Raises as `mirror` does."""
     chosen = list(wallets)
     mirror(chain, network, chosen)
-    refresh_unsettled(network, chosen, lambda service: Provider(service, local=network.local))
+    with closing(door(local=network.local)) as shared:
+        refresh_unsettled(network, chosen, lambda service: Provider(service, door=shared))
 
 
 def mirror(chain: Chain, network: Network, wallets: Iterable[Wallet]) -> None:
@@ -49,14 +62,23 @@ def mirror(chain: Chain, network: Network, wallets: Iterable[Wallet]) -> None:
     except ChainError as error:
         _note_problem(network, chosen.values(), error)
         raise
-    lock_time = timedelta(seconds=NetworkState.of(network.slug).lock_time or 0)
+    lock_time = _lock_time(network)
     for address, wallet in chosen.items():
         _write(wallet, network, states[types.Address(address)], lock_time)
+
+
+def _lock_time(network: Network) -> timedelta:
+    """Until the contract's rule has been read, nothing is called payable too early."""
+    seconds = NetworkState.of(network.slug).lock_time
+    return LONGEST_LOCK if seconds is None else timedelta(seconds=seconds)
 
 
 def rewind(wallet: Wallet, network: str) -> None:
     """Let the next read count although it may be of an earlier block: the chain was replaced."""
     Ledger.objects.filter(wallet=wallet, network=network).update(block_number=None)
+
+
+Question = tuple[SubAccount, str]  # with the key of its running session
 
 
 class Teller(Protocol):
@@ -71,38 +93,53 @@ def refresh_unsettled(
 ) -> None:
     """Ask each provider that has a running session of these wallets what it has not settled.
 
-    One that does not answer is noted on its row and keeps nobody waiting.
+    One that does not answer is noted on its rows and keeps nobody waiting: it is not asked about
+    the next wallet.
     """
     with ThreadPoolExecutor(max_workers=_ASKED_AT_ONCE) as pool:
         asked = [
-            (row, pool.submit(reach(service).unsettled_fee, user, api_key))
-            for row, service, user, api_key in _askable(network, wallets)
+            (questions, pool.submit(_ask, reach(service), questions))
+            for service, questions in _askable(network, wallets)
         ]
-        for row, answer in asked:
-            try:
-                _note_unsettled(row, answer.result(), "")
-            except Error as error:
-                _note_unsettled(row, row.unsettled, str(error))
+        for questions, answers in asked:
+            for (row, _), answer in zip(questions, answers.result(), strict=True):
+                _note_unsettled(row, answer)
 
 
 def _askable(
     network: Network, wallets: Sequence[Wallet]
-) -> list[tuple[SubAccount, types.Service, str, str]]:
-    services = {row.provider: row.snapshot() for row in Service.objects.on(network.slug).listed()}
+) -> list[tuple[types.Service, list[Question]]]:
+    """The questions to each listed provider: a sub-account with its running session's key."""
+    by_provider: dict[str, list[Question]] = {}
     rows = SubAccount.objects.filter(wallet__in=wallets, network=network.slug)
-    found = []
     for row in rows.select_related("wallet"):
-        api_key = sessions.api_key_for(row.wallet, network.slug, row.provider)
-        if api_key and row.provider in services:
-            found.append((row, services[row.provider], row.wallet.address, api_key))
-    return found
+        if api_key := sessions.api_key_for(row.wallet, network.slug, row.provider):
+            by_provider.setdefault(row.provider, []).append((row, api_key))
+    services = Service.objects.on(network.slug).listed().filter(provider__in=by_provider)
+    return [(service.snapshot(), by_provider[service.provider]) for service in services]
 
 
-def _note_unsettled(row: SubAccount, unsettled: int | None, problem: str) -> None:
-    when = row.unsettled_at if problem else timezone.now()
-    SubAccount.objects.filter(pk=row.pk).update(
-        unsettled=unsettled, unsettled_at=when, unsettled_problem=problem[:300]
-    )
+def _ask(teller: Teller, questions: Iterable[Question]) -> list[int | Error]:
+    """Runs in a thread of its own: touches no database."""
+    answers: list[int | Error] = []
+    silence: Error | None = None
+    for row, api_key in questions:
+        try:
+            answers.append(silence or teller.unsettled_fee(row.wallet.address, api_key))
+        except (ProviderUnreachable, ProviderTimeout) as error:
+            silence = error
+            answers.append(error)
+        except Error as error:
+            answers.append(error)
+    return answers
+
+
+def _note_unsettled(row: SubAccount, answer: int | Error) -> None:
+    rows = SubAccount.objects.filter(pk=row.pk)
+    if isinstance(answer, Error):
+        rows.update(unsettled_problem=str(answer)[:300])
+    else:
+        rows.update(unsettled=answer, unsettled_at=timezone.now(), unsettled_problem="")
 
 
 def _note_problem(network: Network, wallets: Iterable[Wallet], error: ChainError) -> None:
@@ -116,46 +153,37 @@ def _note_problem(network: Network, wallets: Iterable[Wallet], error: ChainError
 def _write(
     wallet: Wallet, network: Network, state: types.WalletState, lock_time: timedelta
 ) -> None:
-    ledger = state.ledger
-    if _is_overtaken(wallet, network, state):
+    locked = Ledger.objects.select_for_update()  # one writer at a time, or both add their refunds
+    row, _ = locked.get_or_create(wallet=wallet, network=network.slug)
+    if _is_overtaken(row, state):
         return
-    Ledger.objects.update_or_create(
-        wallet=wallet,
-        network=network.slug,
-        defaults={
-            "wallet_balance": state.balance,
-            "exists": ledger is not None,
-            "available": ledger.available if ledger else 0,
-            "total": ledger.total if ledger else 0,
-            "block_number": state.block_number,
-            "refreshed_at": timezone.now(),
-            "problem": "",
-        },
-    )
+    ledger = state.ledger
+    row.wallet_balance = state.balance
+    row.exists = ledger is not None
+    row.available, row.total = (ledger.available, ledger.total) if ledger else (0, 0)
+    row.block_number, row.refreshed_at, row.problem = state.block_number, timezone.now(), ""
+    row.save(update_fields=_MIRRORED)
     kept = [_write_sub_account(wallet, network, found, lock_time) for found in state.sub_accounts]
     gone = SubAccount.objects.filter(wallet=wallet, network=network.slug)
     gone.exclude(pk__in=[row.pk for row in kept]).delete()
     sessions.forget_revoked(wallet, network.slug, {row.provider: row.generation for row in kept})
 
 
-def _is_overtaken(wallet: Wallet, network: Network, state: types.WalletState) -> bool:
+def _is_overtaken(row: Ledger, state: types.WalletState) -> bool:
     """A read that was slower than another one of a later block would turn the mirror back."""
-    later = Ledger.objects.filter(
-        wallet=wallet,
-        network=network.slug,
-        block_number__gt=state.block_number,
-        refreshed_at__gt=timezone.now() - _OVERTAKING,
-    )
-    return later.exists()
+    if row.block_number is None or row.refreshed_at is None:
+        return False
+    is_recent = timezone.now() - row.refreshed_at < _OVERTAKING
+    return is_recent and row.block_number > state.block_number
 
 
 def _write_sub_account(
     wallet: Wallet, network: Network, found: types.SubAccount, lock_time: timedelta
 ) -> SubAccount:
+    mine: dict[str, Any] = {"wallet": wallet, "network": network.slug, "provider": found.provider}
+    _forget_report(SubAccount.objects.filter(**mine).exclude(nonce=found.nonce))
     row, _ = SubAccount.objects.update_or_create(
-        wallet=wallet,
-        network=network.slug,
-        provider=found.provider,
+        **mine,
         defaults={
             "balance": found.balance,
             "pending_refund": found.pending_refund,
@@ -171,6 +199,11 @@ def _write_sub_account(
         _refund(row, refund, lock_time) for refund in found.refunds if not refund.processed
     )
     return row
+
+
+def _forget_report(settled: QuerySet[SubAccount]) -> None:
+    """What the provider called unsettled is void once it settled, which moves the nonce."""
+    settled.update(unsettled=None, unsettled_at=None, unsettled_problem="")
 
 
 def _refund(row: SubAccount, refund: types.Refund, lock_time: timedelta) -> Refund:

@@ -12,6 +12,7 @@ from tests.accounts import cast
 from tests.accounts.cast import NETWORK, zg
 from zgcompute import types
 from zgcompute.errors import ProviderTimeout, RpcUnreachable
+from zgcompute.signers import LocalSigner
 from zgcompute.testing import FakeChain
 
 
@@ -29,10 +30,10 @@ class Teller:
         return self.answer
 
 
-def start_session(wallet: Wallet, provider: str) -> None:
+def start_session(wallet: Wallet, provider: str, signer: LocalSigner = cast.ALICE) -> None:
     store: dict[str, object] = {}
     request = sessions.prepare(store, wallet, "devnet", provider)
-    sessions.seal(store, wallet, "devnet", provider, cast.ALICE.sign_message(request.digest))
+    sessions.seal(store, wallet, "devnet", provider, signer.sign_message(request.digest))
 
 
 def test_what_the_chain_says_is_what_is_mirrored(
@@ -171,3 +172,41 @@ def test_the_lock_time_is_the_chains(chain: FakeChain, alice: Wallet, aurora: Se
     cast.mirror(chain, cast.ALICE)
     refund = SubAccount.objects.get(wallet=alice).refunds.get()
     assert refund.payable_at - refund.created_at == timedelta(hours=1)
+
+
+def test_a_settlement_voids_what_the_provider_called_unsettled_before_it(
+    chain: FakeChain, alice: Wallet, aurora: Service
+) -> None:
+    cast.fund(chain, cast.ALICE, aurora.provider)
+    SubAccount.objects.update(unsettled=zg("0.5"), unsettled_at=timezone.now())
+    cast.mirror(chain, cast.ALICE)
+    assert SubAccount.objects.get().unsettled == zg("0.5")
+    chain.settle(alice.address, aurora.provider, zg("0.5"))
+    cast.mirror(chain, cast.ALICE)
+    row = SubAccount.objects.get()
+    assert (row.balance, row.unsettled, row.unsettled_at) == (zg("1.5"), None, None)
+
+
+def test_a_silent_provider_is_asked_about_one_wallet_only(
+    chain: FakeChain, alice: Wallet, bob: Wallet, aurora: Service
+) -> None:
+    chain.endow(bob.address, zg("10"))
+    for signer in (cast.ALICE, cast.BOB):
+        cast.fund(chain, signer, aurora.provider)
+    start_session(alice, aurora.provider)
+    start_session(bob, aurora.provider, cast.BOB)
+    teller = Teller(ProviderTimeout("Aurora does not answer."))
+    refresh.refresh_unsettled(NETWORK, [alice, bob], lambda service: teller)
+    assert len(teller.asked) == 1
+    problems = SubAccount.objects.values_list("unsettled_problem", flat=True)
+    assert list(problems) == ["Aurora does not answer."] * 2
+
+
+def test_before_the_lock_time_is_known_no_refund_is_called_payable(
+    chain: FakeChain, alice: Wallet, aurora: Service
+) -> None:
+    NetworkState.objects.update(lock_time=None)
+    cast.fund(chain, cast.ALICE, aurora.provider)
+    chain.apply(chain.calls.retrieve([aurora.provider]), alice.address)
+    cast.mirror(chain, cast.ALICE)
+    assert not SubAccount.objects.get().refunds.get().is_payable
