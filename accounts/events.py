@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from django.conf import settings
 from django.db import transaction
 
 from accounts import settlements
+from accounts.finality import final_block
 from accounts.models import Settlement, Wallet
 from accounts.settlements import Item
 from marketplace.models import NetworkState
@@ -29,8 +29,9 @@ def read_events(chain: Chain, network: Network) -> set[Wallet]:
     stays where it was.
     """
     state = NetworkState.of(network.slug)
-    newest = chain.block_number() - settings.CONFIRMATIONS
-    _place_cursor(chain, network, state, newest)
+    head = chain.block()
+    newest = final_block(head, network)
+    _place_cursor(chain, network, state, head.number, newest)
     assert state.events_block is not None
     first, last = state.events_block + 1, min(newest, state.events_block + BLOCKS_AT_ONCE)
     if last < first:
@@ -46,29 +47,32 @@ def read_events(chain: Chain, network: Network) -> set[Wallet]:
     return _named(events)
 
 
-def _place_cursor(chain: Chain, network: Network, state: NetworkState, newest: int) -> None:
+def _place_cursor(
+    chain: Chain, network: Network, state: NetworkState, head: int, newest: int
+) -> None:
     """Give a new site its first cursor, and step back where the chain replaced what was read."""
     if state.events_block is None:
         back = newest + 1 if network.local else FIRST_LOOK
-        _move_cursor(chain, state, max(-1, newest - back))
-    elif _is_replaced(chain, state, newest):
-        target = max(-1, min(state.events_block, newest) - REWIND)
-        settlements.undo_above(network.slug, target)
-        _move_cursor(chain, state, target)
+        _move_cursor(chain, state, newest - back)
+    elif _is_replaced(chain, network, state, head):
+        _move_cursor(chain, state, min(state.events_block, newest) - REWIND)
 
 
-def _is_replaced(chain: Chain, state: NetworkState, newest: int) -> bool:
+def _is_replaced(chain: Chain, network: Network, state: NetworkState, head: int) -> bool:
     assert state.events_block is not None
-    if state.events_block > newest + settings.CONFIRMATIONS:
-        return True
+    if state.events_block > head:
+        lag = 0 if network.local else REWIND  # nodes behind one URL are not always equally far
+        return state.events_block > head + lag
     return bool(state.events_hash) and chain.block(state.events_block).hash != state.events_hash
 
 
 def _move_cursor(chain: Chain, state: NetworkState, block_number: int) -> None:
-    """Put the cursor behind `block_number`; -1 stands before the first block."""
-    state.events_block = max(0, block_number)
-    state.events_hash = chain.block(state.events_block).hash
-    state.save(update_fields=["events_block", "events_hash"])
+    """Put the cursor behind `block_number`, and forget the settlements above it."""
+    block = chain.block(max(0, block_number))
+    with transaction.atomic():
+        settlements.undo_above(state.network, block_number)
+        state.events_block, state.events_hash = block.number, block.hash
+        state.save(update_fields=["events_block", "events_hash"])
 
 
 def _named(events: Sequence[Event]) -> set[Wallet]:

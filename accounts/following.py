@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
 from accounts import refresh
+from accounts.finality import final_block
 from accounts.models import Transaction
 from accounts.outcomes import expire_unanswered
 from zgcompute.addresses import same
+from zgcompute.calls import Calls
 from zgcompute.chain import Chain
 from zgcompute.errors import TransactionReverted
 from zgcompute.networks import Network
-from zgcompute.types import Address, Receipt, UnsignedCall
+from zgcompute.types import Address, Block, Receipt, UnsignedCall
 from zgcompute.types import Transaction as Seen
 
 UNSEEN_GRACE = timedelta(seconds=20)  # nodes behind one URL are not always equally far
 UNSEEN_LIMIT = timedelta(minutes=10)
-LAST_WORD = timedelta(days=1)  # how long a transaction that was given up may still appear
+LAST_WORD = timedelta(days=1)  # how long the chain may still show a doubtful end to be another
 _State = Transaction.State
 
 
@@ -35,7 +38,7 @@ def follow(chain: Chain, network: Network) -> None:
     if not rows:
         return
     hashes = [row.hash for row in rows]
-    seen, receipts, head = chain.transactions(hashes), chain.receipts(hashes), chain.block_number()
+    seen, receipts, head = chain.transactions(hashes), chain.receipts(hashes), chain.block()
     refresh.mirror(
         chain, network, {row.wallet for row in rows if _is_news(row, receipts[row.hash])}
     )
@@ -47,7 +50,14 @@ def follow(chain: Chain, network: Network) -> None:
 
 def rehearse(chain: Chain, row: Transaction) -> None:
     """Note on a prepared transaction its estimated fee, or why the contract would refuse it."""
-    call = UnsignedCall(chain.network.chain_id, Address(row.to), row.data, row.value, row.function)
+    call = UnsignedCall(
+        chain.network.chain_id,
+        Address(row.to),
+        row.data,
+        row.value,
+        row.function,
+        _arguments(chain, row),
+    )
     prepared = Transaction.objects.filter(pk=row.pk, state=_State.PREPARED)
     try:
         prepared.update(fee_estimate=chain.estimate_fee(call, row.wallet.address))
@@ -55,24 +65,34 @@ def rehearse(chain: Chain, row: Transaction) -> None:
         prepared.update(reason=f"The contract would refuse this now: {error}", advice=error.advice)
 
 
+def _arguments(chain: Chain, row: Transaction) -> Mapping[str, Any]:
+    """The arguments of a transfer: the ledger hides its reasons, and they help to find them."""
+    if row.function != "transferFund":
+        return {}
+    calls = Calls(chain.network.chain_id, chain.contracts())
+    return calls.transfer(row.provider, row.amount).arguments
+
+
 def _is_news(row: Transaction, receipt: Receipt | None) -> bool:
     return receipt is not None and row.block_hash != receipt.block_hash
 
 
 def _followed(network: str) -> list[Transaction]:
-    """What is on its way, and what we gave up on lately: the chain has the last word."""
+    """What is on its way, and what ended lately but not for good: the chain has the last word."""
     on_its_way = Q(state__in=(_State.SUBMITTED, _State.SENT, _State.MINED))
-    given_up = Q(state__in=Transaction.GIVEN_UP, ended_at__gt=timezone.now() - LAST_WORD)
-    rows = Transaction.objects.filter(on_its_way | given_up, network=network)
+    doubtful = Q(state__in=Transaction.DOUBTFUL, ended_at__gt=timezone.now() - LAST_WORD)
+    rows = Transaction.objects.filter(on_its_way | doubtful, network=network)
     return list(rows.select_related("wallet"))
 
 
 def _advance(
-    chain: Chain, row: Transaction, seen: Seen | None, receipt: Receipt | None, head: int
+    chain: Chain, row: Transaction, seen: Seen | None, receipt: Receipt | None, head: Block
 ) -> bool:
     """Move one transaction on; tell whether it changed balances in a way not read before."""
     if seen is None:
-        return row.state not in Transaction.GIVEN_UP and _unseen(chain, row)
+        return row.state not in Transaction.DOUBTFUL and _unseen(chain, row)
+    if row.state == _State.REVERTED and not _is_news(row, receipt):
+        return False
     if row.nonce is None and (difference := _difference(row, seen)):
         row.end(_State.MISMATCHED, difference, "Look into your wallet's history for what it sent.")
         return False
@@ -82,7 +102,7 @@ def _advance(
         return _back_to_waiting(row)
     if not receipt.succeeded:
         return _reverted(chain, row, receipt)
-    return _mined(row, receipt, head)
+    return _mined(chain, row, receipt, head)
 
 
 def _difference(row: Transaction, seen: Seen) -> str:
@@ -108,11 +128,11 @@ def _back_to_waiting(row: Transaction) -> bool:
     return was_mined
 
 
-def _mined(row: Transaction, receipt: Receipt, head: int) -> bool:
+def _mined(chain: Chain, row: Transaction, receipt: Receipt, head: Block) -> bool:
     _note_block(row, receipt)
-    row.confirmations = max(0, head - receipt.block_number)
+    row.confirmations = max(0, head.number - receipt.block_number)
     row.state = _State.MINED
-    if row.confirmations >= settings.CONFIRMATIONS:
+    if receipt.block_number <= final_block(head, chain.network):
         row.end(_State.CONFIRMED)
     else:
         row.save()

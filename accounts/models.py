@@ -152,7 +152,7 @@ class Transaction(models.Model):
         EXPIRED = "expired"  # never answered in the wallet
 
     OPEN = (State.PREPARED, State.SUBMITTED, State.SENT, State.MINED)
-    GIVEN_UP = (State.REPLACED, State.DROPPED)  # by us: the chain may still show them
+    DOUBTFUL = (State.REPLACED, State.DROPPED, State.REVERTED)  # the chain may still decide anew
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     wallet = models.ForeignKey(Wallet, models.CASCADE, related_name="transactions")

@@ -150,7 +150,8 @@ def _pay(settlement: Settlement, unpaid: QuerySet[Usage]) -> None:
 def undo_above(network: str, block_number: int) -> None:
     """Forget settlements above a block that the chain replaced; their usage is unpaid again."""
     gone = Settlement.objects.filter(network=network, block_number__gt=block_number)
-    for payment in Payment.objects.filter(settlement__in=gone).select_related("usage"):
+    list(Wallet.objects.select_for_update().filter(pk__in=gone.values("wallet")))
+    for payment in Payment.objects.filter(settlement__in=gone):
         usage = Usage.objects.get(pk=payment.usage_id)
         usage.paid -= payment.amount
         usage.settlement = None

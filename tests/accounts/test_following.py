@@ -1,19 +1,21 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from accounts import following, outcomes, transactions
+from accounts import finality, following, outcomes, transactions
 from accounts.models import Ledger, SubAccount, Transaction, Wallet
 from marketplace.models import Service
 from tests.accounts import cast
 from tests.accounts.cast import NETWORK, zg
 from zgcompute.errors import RpcUnreachable
 from zgcompute.testing import FEE, FakeChain
-from zgcompute.types import UnsignedCall
+from zgcompute.types import Block, UnsignedCall
 
+HASH = "0x" + "ab" * 32
 State = Transaction.State
 
 
@@ -169,6 +171,68 @@ def test_a_mined_transaction_lost_with_its_block_goes_back(chain: FakeChain, ali
     chain.drop(row.hash)
     assert follow(chain, row).state == State.SENT
     assert not Ledger.objects.get(wallet=alice).exists
+
+
+def test_a_failure_is_taken_back_with_its_block(
+    chain: FakeChain, alice: Wallet, aurora: Service
+) -> None:
+    row = deposit(chain, alice)
+    chain.mine()
+    receipt = chain.receipt(row.hash)
+    assert receipt
+    row.state, row.block_hash, row.ended_at = State.REVERTED, receipt.block_hash, timezone.now()
+    row.save()
+    assert follow(chain, row).state == State.REVERTED  # the same block says nothing new
+    chain.reorganise(1)
+    assert follow(chain, row).state == State.REVERTED
+    chain.mine(3)
+    assert follow(chain, row).state == State.CONFIRMED
+    assert Ledger.objects.get(wallet=alice).available == zg("3")
+
+
+def test_on_a_local_chain_at_rest_what_is_mined_is_confirmed(
+    chain: FakeChain, alice: Wallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = deposit(chain, alice)
+    chain.mine()
+    assert follow(chain, row).state == State.MINED
+    monkeypatch.setattr(finality, "IDLE", timedelta(days=-1))
+    assert follow(chain, row).state == State.CONFIRMED
+
+
+def test_on_a_public_network_only_blocks_confirm() -> None:
+    head = Block(7, HASH, HASH, timestamp=1)
+    public = replace(NETWORK, local=False)
+    assert finality.final_block(head, public) == 5
+    assert finality.final_block(head, NETWORK) == 7
+
+
+def test_a_rehearsal_notes_the_network_fee(chain: FakeChain, alice: Wallet) -> None:
+    row = transactions.prepare_deposit(alice, NETWORK, zg("3"))
+    following.rehearse(chain, row)
+    row.refresh_from_db()
+    assert row.fee_estimate == chain.estimate_fee(chain.calls.deposit(zg("3")), alice.address)
+    assert (row.reason, row.state) == ("", State.PREPARED)
+
+
+def test_a_rehearsal_notes_what_the_contract_would_refuse(
+    chain: FakeChain, alice: Wallet, aurora: Service
+) -> None:
+    cast.fund(chain, cast.ALICE, aurora.provider, deposit="5", transfer="2")
+    row = transactions.prepare_transfer(alice, NETWORK, aurora.provider, zg("3"))
+    chain.apply(chain.calls.refund(zg("3")), alice.address)
+    following.rehearse(chain, row)
+    row.refresh_from_db()
+    assert row.reason.startswith("The contract would refuse this now: ")
+    assert (row.fee_estimate, row.state) == (None, State.PREPARED)
+
+
+def test_a_rehearsal_that_comes_late_changes_nothing(chain: FakeChain, alice: Wallet) -> None:
+    row = transactions.prepare_deposit(alice, NETWORK, zg("3"))
+    outcomes.record_hash(row, HASH)
+    following.rehearse(chain, row)
+    row.refresh_from_db()
+    assert (row.fee_estimate, row.state) == (None, State.SUBMITTED)
 
 
 def test_an_unreachable_chain_changes_no_state(chain: FakeChain, alice: Wallet) -> None:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from accounts import events, settlements, usage
+from accounts import events, finality, settlements, usage
 from accounts.models import Payment, Settlement, Usage, Wallet
 from marketplace.models import NetworkState, Service
 from tests.accounts import cast
@@ -329,3 +330,24 @@ def test_a_fee_that_is_never_settled_does_not_keep_later_ones_from_their_settlem
     assert later.settlement is not None
     assert forgotten.paid == 0
     assert explanations() == ["Settled 0.004 0G: exactly your answer."]
+
+
+def test_a_node_that_lags_behind_takes_nothing_back(
+    chain: FakeChain, alice: Wallet, aurora: Service
+) -> None:
+    chain.settle(alice.address, aurora.provider, zg("0.001"))
+    read(chain)
+    NetworkState.objects.update(events_block=chain.block_number() + 3)
+    public = replace(NETWORK, local=False)
+    assert events.read_events(chain, public) == set()
+    assert Settlement.objects.count() == 1
+    assert NetworkState.of("devnet").events_block == chain.block_number() + 3
+
+
+def test_a_settlement_on_a_local_chain_at_rest_is_read_without_another_block(
+    chain: FakeChain, alice: Wallet, aurora: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain.settle(alice.address, aurora.provider, zg("0.001"))
+    monkeypatch.setattr(finality, "IDLE", timedelta(days=-1))
+    events.read_events(chain, NETWORK)
+    assert Settlement.objects.count() == 1
