@@ -39,8 +39,14 @@ def local_server() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the quick tests first and the browser stories last."""
-    items.sort(key=lambda item: sum(bool(item.get_closest_marker(m)) for m in ("chain", "browser")))
+    """Run the quick tests first and the browser stories last: their loop stays in this thread."""
+    items.sort(key=_slowness)
+
+
+def _slowness(item: pytest.Item) -> int:
+    if item.get_closest_marker("browser"):
+        return 2
+    return 1 if item.get_closest_marker("chain") else 0
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Iterator
 
@@ -11,12 +10,12 @@ from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from devnet.testing import Devnet
 from tests.browser.chromium import launch
-from tests.browser.person import Person, wallet_of
+from tests.browser.person import Person
+from tests.browser.wallet import TestWallet
 from tests.site_fixture import Site
 
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright's own loop runs in this thread
 expect.set_options(timeout=10_000)
-_indices = itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +37,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def person(context: BrowserContext, site: Site, devnet: Devnet) -> Person:
     """Somebody new with a funded wallet and an empty page. Console errors fail the story."""
-    wallet = wallet_of(devnet.rpc_url, next(_indices))
+    wallet = TestWallet.with_funds(devnet.rpc_url)
     page = context.new_page()
     wallet.inject(page)
     return Person(page, site, wallet)

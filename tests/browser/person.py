@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Locator, Page, expect
 
-from devnet import accounts
 from tests.browser.wallet import TestWallet
 from tests.site_fixture import Site
 
@@ -82,8 +81,3 @@ class Person:
         if not details.evaluate("element => element.open"):
             details.locator("summary").click()
         expect(details).to_contain_text(words)
-
-
-def wallet_of(rpc_url: str, index: int) -> TestWallet:
-    """Test wallet `index` of the devnet."""
-    return TestWallet(rpc_url, accounts.account(accounts.FIRST_TEST_WALLET + index).private_key)

@@ -13,14 +13,14 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from devnet.testing import Devnet
-from tests.browser.person import Person, wallet_of
+from tests.browser.person import Person
+from tests.browser.wallet import TestWallet
 from tests.services import require_service
 from tests.site_fixture import Site, running_site
 
 pytestmark = [pytest.mark.browser, pytest.mark.services]
 POSTGRES = os.environ.get("TEST_POSTGRES", "postgres://postgres@127.0.0.1:5432")
 REDIS = os.environ.get("TEST_REDIS", "redis://127.0.0.1:6379/9")
-LAST_WALLET = 9
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def hosted_site(devnet: Devnet, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def test_an_answer_streams_from_whichever_process_is_asked(
     hosted_site: Site, context: BrowserContext, devnet: Devnet
 ) -> None:
-    wallet = wallet_of(devnet.rpc_url, LAST_WALLET)
+    wallet = TestWallet.with_funds(devnet.rpc_url)
     page = context.new_page()
     wallet.inject(page)
     person = Person(page, hosted_site, wallet)

@@ -23,11 +23,11 @@ def test_a_person_who_rejects_changes_nothing(person: Person, devnet: Devnet) ->
     person.wallet.rejects = set()
     person.page.get_by_role("button", name="Sign in with wallet").click()
     expect(person.chip).to_be_visible()
-    before = person.wallet._rpc("eth_getTransactionCount", [person.wallet.address, "latest"])
+    before = person.wallet.rpc("eth_getTransactionCount", [person.wallet.address, "latest"])
     person.wallet.rejects = {"eth_sendTransaction"}
     person.complete("Review deposit")
     expect(person.page.get_by_text("declined").first).to_be_visible()
-    after = person.wallet._rpc("eth_getTransactionCount", [person.wallet.address, "latest"])
+    after = person.wallet.rpc("eth_getTransactionCount", [person.wallet.address, "latest"])
     assert before == after
 
     person.wallet.rejects = set()

@@ -13,6 +13,7 @@ from playwright.sync_api import Page
 
 PROMPTS = ("eth_requestAccounts", "personal_sign", "eth_sendTransaction")
 REJECTED, UNKNOWN_CHAIN = 4001, 4902
+FUNDS = 100 * 10**18
 
 _INJECTED = """
 (() => {
@@ -54,6 +55,13 @@ class TestWallet:
     rejects: set[str] = field(default_factory=set)
     prompts: list[str] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
+
+    @classmethod
+    def with_funds(cls, rpc_url: str) -> TestWallet:
+        """A wallet nobody has used before, with 100 0G from nowhere."""
+        wallet = cls(rpc_url, "0x" + bytes(Account.create().key).hex())
+        wallet.rpc("anvil_setBalance", [wallet.address, hex(FUNDS)])
+        return wallet
 
     @property
     def address(self) -> str:
@@ -112,17 +120,17 @@ class TestWallet:
             "data": call.get("data", "0x"),
             "value": int(call.get("value", "0x0"), 16),
             "chainId": self.chain_id,
-            "nonce": int(self._rpc("eth_getTransactionCount", [self.address, "pending"]), 16),
-            "gas": int(self._rpc("eth_estimateGas", [call | sender]), 16) * 3 // 2,
-            "gasPrice": int(self._rpc("eth_gasPrice", []), 16),
+            "nonce": int(self.rpc("eth_getTransactionCount", [self.address, "pending"]), 16),
+            "gas": int(self.rpc("eth_estimateGas", [call | sender]), 16) * 3 // 2,
+            "gasPrice": int(self.rpc("eth_gasPrice", []), 16),
         }
         raw = Account.sign_transaction(transaction, self.private_key).raw_transaction.hex()
-        return {"result": self._rpc("eth_sendRawTransaction", ["0x" + raw.removeprefix("0x")])}
+        return {"result": self.rpc("eth_sendRawTransaction", ["0x" + raw.removeprefix("0x")])}
 
     def _forward(self, method: str, params: list[Any]) -> dict[str, Any]:
-        return {"result": self._rpc(method, params)}
+        return {"result": self.rpc(method, params)}
 
-    def _rpc(self, method: str, params: list[Any]) -> Any:
+    def rpc(self, method: str, params: list[Any]) -> Any:
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
         request = urllib.request.Request(
             self.rpc_url, json.dumps(body).encode(), {"Content-Type": "application/json"}
