@@ -18,6 +18,7 @@ from accounts.tasks import refresh_wallet_later
 from chat import transitions
 from chat.assignments import Assignment
 from chat.models import SIGNATURE_KEPT, Message, Receipt
+from marketplace import health
 from marketplace.network import served
 from zgcompute import types
 from zgcompute.answers import ChatOutcome
@@ -67,6 +68,7 @@ def write(work: Assignment, facts: Facts) -> int:
             receipt.usage = _record_usage(work, fee, outcome)
             receipt.save(update_fields=["usage"])
             refresh_wallet_later(work.wallet.pk, work.network)  # its unsettled fees have grown
+            _record_speed(work, facts, receipt.output_tokens)
     return receipt.pk
 
 
@@ -194,6 +196,17 @@ def _record_usage(work: Assignment, fee: Fee, outcome: ChatOutcome) -> Usage:
         work.service.service_type,
         fee,
         outcome.usage,
+    )
+
+
+def _record_speed(work: Assignment, facts: Facts, tokens: int | None) -> None:
+    health.record_answer(
+        work.network,
+        work.service.provider,
+        work.service.model,
+        facts.first_token_ms,
+        tokens,
+        facts.duration_ms,
     )
 
 

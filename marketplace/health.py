@@ -15,6 +15,7 @@ from typing import Protocol
 
 from django.utils import timezone
 
+from marketplace.measurements import AnswerSample, HealthSample
 from marketplace.models import Service
 from zgcompute import types
 from zgcompute.errors import (
@@ -30,6 +31,7 @@ AT_ONCE = 16
 MOST = 500  # services asked in one round, those waiting longest first
 PAUSE = timedelta(seconds=45)  # nobody is asked more often than this
 _ANSWERED = (ProviderRefused, MalformedReply, ReplyTooLarge)
+_WIDEST = 2**31 - 1  # what the database's counters hold; a provider may claim more
 _SAVED = ("reachable", "probed_at", "latency_ms", "down_since", "probe_problem")
 
 
@@ -61,7 +63,30 @@ def probe_services(network: Network, opener: Opener | None = None) -> int:
     for service, finding in zip(due, findings, strict=True):
         _note(service, finding, now)
     Service.objects.bulk_update(due, _SAVED, batch_size=100)
+    HealthSample.objects.bulk_create(_sample(service, now) for service in due)
     return len(due)
+
+
+def record_answer(
+    network: str,
+    provider: str,
+    model: str,
+    first_token_ms: int | None,
+    tokens: int | None,
+    duration_ms: int | None,
+) -> None:
+    """Remember how fast a whole answer came; one without a first token says nothing of it."""
+    service = Service.objects.on(network).filter(provider=provider).first()
+    if service is None or first_token_ms is None or duration_ms is None:
+        return
+    AnswerSample.objects.create(
+        service=service,
+        model=model[:300],
+        at=timezone.now(),
+        first_token_ms=min(first_token_ms, _WIDEST),
+        tokens=None if tokens is None else min(tokens, _WIDEST),
+        duration_ms=min(duration_ms, _WIDEST),
+    )
 
 
 def probe(provider: Listing) -> Finding:
@@ -104,6 +129,12 @@ def _note(service: Service, finding: Finding, now: datetime) -> None:
     service.reachable, service.latency_ms = finding.reachable, finding.latency_ms
     service.probe_problem = finding.problem[:300]
     service.down_since = None if finding.reachable else service.down_since or now
+
+
+def _sample(service: Service, now: datetime) -> HealthSample:
+    return HealthSample(
+        service=service, at=now, reachable=bool(service.reachable), latency_ms=service.latency_ms
+    )
 
 
 def _since(started: float) -> int:

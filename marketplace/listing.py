@@ -100,7 +100,7 @@ def listing(network: str, wanted: Search) -> Listing:
     counts = services.count_by_type()
     total = sum(counts.values())
     found = wanted.narrow(services) if total else services.none()
-    shown = list(found[: wanted.show])
+    shown = list(found.measured()[: wanted.show])
     return Listing(
         search=wanted,
         groups=_groups(shown),

@@ -11,6 +11,10 @@ from django.utils.functional import cached_property
 
 from marketplace import destinations, prices, service_types, trust
 from marketplace.fields import AddressField, NeuronField
+from marketplace.measurements import AnswerSample as AnswerSample
+from marketplace.measurements import HealthHour as HealthHour
+from marketplace.measurements import HealthSample as HealthSample
+from marketplace.measurements import Measured as Measured
 from marketplace.network import is_local
 from marketplace.queries import ServiceQuerySet
 from zgcompute import types

@@ -30,8 +30,9 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     return problem(
         request,
-        "Something broke on our side. Nothing was sent and no money moved.",
-        "Try again. If it happens again, tell the operator of this site when it happened.",
+        "Something broke on our side. What your wallet has sent by then is sent all the same.",
+        "Look at your account before you repeat a payment. If it happens again, tell the operator "
+        "of this site when it happened.",
         title="Our fault",
         status=500,
     )

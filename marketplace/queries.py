@@ -29,6 +29,10 @@ class ServiceQuerySet(models.QuerySet["Service"]):
         """Services that are still registered on chain."""
         return self.filter(removed_at=None)
 
+    def measured(self) -> ServiceQuerySet:
+        """With the figures of our own measurements, in the same query."""
+        return self.select_related("measured")
+
     def of_type(self, service_type: str) -> ServiceQuerySet:
         """Services of one type; `service_types.OTHER` stands for all that have no name here."""
         if service_type == service_types.OTHER:

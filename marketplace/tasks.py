@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from marketplace import catalog, health, mirror
+from marketplace import catalog, health, mirror, rollup
 from marketplace.leases import lease
 from marketplace.network import chain, served
 
@@ -31,7 +31,8 @@ def sync_services(network: str) -> None:
 
 @shared_task
 def probe_services(network: str) -> None:
-    """Ask every provider whether it is there."""
+    """Ask every provider whether it is there, and bring the figures made of it up to date."""
     with lease(f"probe_services {network}", seconds=600) as mine:
         if mine:
             health.probe_services(served()[network])
+            rollup.refresh(network)

@@ -1,0 +1,24 @@
+"""How templates print what was measured."""
+
+from __future__ import annotations
+
+from django import template
+
+register = template.Library()
+
+
+@register.filter
+def percent(hundredths: int) -> str:
+    """Hundredths of a percent, without needless zeros: 99.95 %."""
+    whole, rest = divmod(hundredths, 100)
+    fraction = f".{rest:02}".rstrip("0").rstrip(".") if rest else ""
+    return f"{whole}{fraction} %"
+
+
+@register.filter
+def duration(milliseconds: int) -> str:
+    """A short time with its unit: 420 ms, 1.3 s, 75 s."""
+    if milliseconds < 1_000:
+        return f"{milliseconds} ms"
+    tenths = (milliseconds + 50) // 100
+    return f"{tenths // 10}.{tenths % 10} s" if tenths < 100 else f"{tenths // 10} s"
