@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 
 from marketplace import prices
 from marketplace.models import Service
+from marketplace.offers import Offer, offers
 from zgcompute.fees import Fee
 from zgcompute.networks import Network
 
@@ -26,6 +28,12 @@ class Details:
     signer_explorer: str
     example: str
     example_fee: Fee | None
+    offers: list[Offer]
+    has_several: bool
+
+    @property
+    def listed_at(self) -> datetime | None:
+        return next((offer.row.read_at for offer in self.offers if offer.row), None)
 
     @property
     def example_decimals(self) -> int:
@@ -48,6 +56,8 @@ def details(service: Service, network: Network) -> Details:
         signer_explorer=network.address_url(listed.expected_signer),
         example=example,
         example_fee=fee,
+        offers=[offer for offer in offers(service) if offer.row],
+        has_several=listed.info.multi_model,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from django.utils import timezone
 
+from marketplace import model_rows
 from marketplace.measurements import AnswerSample, HealthSample
 from marketplace.models import Service
 from zgcompute import types
@@ -25,6 +26,7 @@ from zgcompute.errors import (
     ProviderRefused,
     ReplyTooLarge,
 )
+from zgcompute.model_cards import ModelCard
 from zgcompute.networks import Network
 
 AT_ONCE = 16
@@ -42,12 +44,13 @@ class Finding:
     reachable: bool
     latency_ms: int | None = None
     problem: str = ""
+    cards: tuple[ModelCard, ...] | None = None  # None: no list could be read
 
 
 class Listing(Protocol):
     """The part of `providers.Provider` that a probe uses."""
 
-    def models(self) -> object: ...
+    def models(self) -> tuple[ModelCard, ...]: ...
 
 
 Opener = Callable[[types.Service], Listing]
@@ -64,6 +67,8 @@ def probe_services(network: Network, opener: Opener | None = None) -> int:
         _note(service, finding, now)
     Service.objects.bulk_update(due, _SAVED, batch_size=100)
     HealthSample.objects.bulk_create(_sample(service, now) for service in due)
+    pairs = zip(due, findings, strict=True)
+    model_rows.keep({s.pk: found.cards for s, found in pairs if found.cards is not None}, now)
     return len(due)
 
 
@@ -93,14 +98,14 @@ def probe(provider: Listing) -> Finding:
     """Ask for the list of models, which every provider gives to anybody for nothing."""
     started = monotonic()
     try:
-        provider.models()
+        cards = provider.models()
     except DestinationRefused as error:
         return Finding(reachable=False, problem=f"Address refused. {error}")
     except _ANSWERED as error:
         return Finding(reachable=True, latency_ms=_since(started), problem=str(error))
     except ProviderError as error:
         return Finding(reachable=False, problem=str(error))
-    return Finding(reachable=True, latency_ms=_since(started))
+    return Finding(reachable=True, latency_ms=_since(started), cards=cards)
 
 
 @contextmanager

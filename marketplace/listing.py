@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from marketplace import search, service_types
 from marketplace.models import Service
+from marketplace.offers import Offer, offers
 from marketplace.prices import Price, decimals
 from marketplace.search import Search
 
@@ -27,12 +28,12 @@ class Group:
 
     key: str
     label: str
-    services: list[Service]
+    offers: list[Offer]
 
     @property
     def heads(self) -> tuple[Price, ...]:
         """The longest price list among them: the heads of a table's price columns."""
-        return max((service.price_list.prices for service in self.services), key=len)
+        return max((offer.price_list.prices for offer in self.offers), key=len)
 
     @property
     def has_one_price(self) -> bool:
@@ -41,11 +42,11 @@ class Group:
     @property
     def rows(self) -> list[Row]:
         columns = range(len(self.heads))
-        lists = [_padded(service.price_list.prices, len(columns)) for service in self.services]
+        lists = [_padded(offer.price_list.prices, len(columns)) for offer in self.offers]
         widths = [decimals(amounts[column] for amounts in lists) for column in columns]
         return [
-            Row(service, [Cell(*cell) for cell in zip(amounts, widths, strict=True)])
-            for service, amounts in zip(self.services, lists, strict=True)
+            Row(offer, [Cell(*cell) for cell in zip(amounts, widths, strict=True)])
+            for offer, amounts in zip(self.offers, lists, strict=True)
         ]
 
 
@@ -59,9 +60,9 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A service in a table, with a cell for each price column."""
+    """An offer in a table, with a cell for each price column."""
 
-    service: Service
+    offer: Offer
     cells: list[Cell]
 
 
@@ -77,6 +78,8 @@ class Listing:
     types: list[Choice]
     orders: list[Choice]
     views: list[Choice]
+    proofs: list[Choice]
+    contexts: list[Choice]
 
     @property
     def more(self) -> str:
@@ -91,19 +94,19 @@ class Listing:
 
     @property
     def without_filters(self) -> str:
-        return self.search.link(q="", type="", show=search.PAGE)
+        return self.search.without_filters
 
 
 def listing(network: str, wanted: Search) -> Listing:
-    """Return the part of the network's catalog that is `wanted` (at most 3 queries)."""
+    """Return the part of the network's catalog that is `wanted` (at most 4 queries)."""
     services = Service.objects.on(network).listed()
     counts = services.count_by_type()
     total = sum(counts.values())
     found = wanted.narrow(services) if total else services.none()
-    shown = list(found.measured()[: wanted.show])
+    shown = list(found.measured().prefetch_related("model_rows")[: wanted.show])
     return Listing(
         search=wanted,
-        groups=_groups(shown),
+        groups=_groups(shown, wanted.q),
         shown=len(shown),
         found=found.count() if len(shown) == wanted.show else len(shown),
         total=total,
@@ -116,15 +119,24 @@ def listing(network: str, wanted: Search) -> Listing:
             Choice(view.capitalize(), wanted.link(view=view), view == wanted.view, value=view)
             for view in search.VIEWS
         ],
+        proofs=[
+            Choice(label, wanted.link(proof=proof), proof == wanted.proof, value=proof)
+            for proof, label in search.PROOFS.items()
+        ],
+        contexts=[
+            Choice(label, wanted.link(context=least), least == wanted.context, value=least)
+            for least, label in search.CONTEXTS.items()
+        ],
     )
 
 
-def _groups(services: list[Service]) -> list[Group]:
+def _groups(services: list[Service], words: str) -> list[Group]:
     """The services by type, in the order in which the query brought them."""
     groups: dict[str, Group] = {}
     for service in services:
         key = service.type_key
-        groups.setdefault(key, Group(key, _LABELS[key], [])).services.append(service)
+        group = groups.setdefault(key, Group(key, _LABELS[key], []))
+        group.offers.extend(offers(service, words))
     return list(groups.values())
 
 

@@ -15,12 +15,12 @@ from marketplace.measurements import AnswerSample as AnswerSample
 from marketplace.measurements import HealthHour as HealthHour
 from marketplace.measurements import HealthSample as HealthSample
 from marketplace.measurements import Measured as Measured
+from marketplace.model_rows import ModelRow as ModelRow
 from marketplace.network import is_local
-from marketplace.queries import ServiceQuerySet
+from marketplace.queries import PROBE_OVERDUE, ServiceQuerySet
 from zgcompute import types
 
 OVERDUE = timedelta(seconds=90)
-PROBE_OVERDUE = timedelta(minutes=15)
 _LAST_SECOND = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 
 

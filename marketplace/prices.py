@@ -7,10 +7,11 @@ type (PROTOCOL: price units). All amounts are neuron and exact.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zgcompute import amounts
 from zgcompute.fees import Fee, Prices, chat_fee, image_fee, price_units, speech_fee
+from zgcompute.model_cards import ModelCard
 from zgcompute.types import Service, Usage
 
 PER_MILLION = 10**6
@@ -61,8 +62,14 @@ class PriceList:
         return exact_decimals(amount for tier in self.tiers for amount in (tier.input, tier.output))
 
 
-def price_list(service: Service) -> PriceList:
-    """Return the prices of `service` as listed; an unknown type keeps the contract's bare units."""
+def price_list(service: Service, card: ModelCard | None = None) -> PriceList:
+    """Return the prices of `service` as listed; an unknown type keeps the contract's bare units.
+
+    Of a service with several models, whose prices on chain are the highest ones, `card` names one.
+    """
+    own = _own_prices(service, card) if card else None
+    if card and own:
+        return _price_list_of_card(service, card, own)
     is_chat = service.service_type == "chatbot"
     return PriceList(
         prices=tuple(_prices(service)),
@@ -96,6 +103,28 @@ def example(service: Service) -> tuple[str, Fee] | None:
     return None
 
 
+def _own_prices(service: Service, card: ModelCard) -> tuple[int, int] | None:
+    """The card's two prices, unless one is missing or above what the chain allows."""
+    is_image = price_units(service)[1] == "per image"
+    pair = (0, card.image_price) if is_image else (card.prompt_price, card.completion_price)
+    highest = service.input_price, service.output_price
+    if any(own is None or own > most for own, most in zip(pair, highest, strict=True)):
+        return None
+    return pair[0] or 0, pair[1] or 0
+
+
+def _price_list_of_card(service: Service, card: ModelCard, own: tuple[int, int]) -> PriceList:
+    is_chat = service.service_type == "chatbot"
+    listed = replace(service, input_price=own[0], output_price=own[1])
+    billing = card.cache_billing
+    return PriceList(
+        prices=tuple(_prices(listed)),
+        tiers=_tiers(service, card) if is_chat else (),
+        cached_input=own[0] * PER_MILLION // billing.divisor if is_chat and billing else None,
+        denomination=service.info.price_denomination,
+    )
+
+
 def _longest_fraction(texts: Iterable[str]) -> int:
     return max((len(text.partition(".")[2]) for text in texts), default=0)
 
@@ -110,8 +139,8 @@ def _prices(service: Service) -> list[Price]:
     ]
 
 
-def _tiers(service: Service) -> tuple[TierPrice, ...]:
-    prices = Prices.of(service)
+def _tiers(service: Service, card: ModelCard | None = None) -> tuple[TierPrice, ...]:
+    prices = Prices.of(service, card)
     return tuple(
         TierPrice(bound, at.input * PER_MILLION, at.output * PER_MILLION)
         for bound in (tier.max_input_tokens for tier in prices.tiers)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Case, Count, F, IntegerField, Q, Value, When
+from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, Value, When
 from django.db.models.functions import Lower
+from django.utils import timezone
 
 from marketplace import service_types
 
 if TYPE_CHECKING:
+    from marketplace.model_rows import ModelRow
     from marketplace.models import Service  # noqa: F401  (named in a base class)
 
 _SEARCHED = ("model", "provider", "service_type", "verifiability")
@@ -43,10 +46,32 @@ class ServiceQuerySet(models.QuerySet["Service"]):
         """Services in which every word of `text` occurs where a reader would look for it."""
         found = self
         for word in text.split()[:_MAX_WORDS]:
-            found = found.filter(
-                reduce(or_, (Q(**{f"{place}__icontains": word}) for place in _SEARCHED))
-            )
+            here = reduce(or_, (Q(**{f"{place}__icontains": word}) for place in _SEARCHED))
+            found = found.filter(here | Exists(_rows_with(word)))
         return found
+
+    def claiming(self, verifiability: str) -> ServiceQuerySet:
+        """Services that claim that kind of proof; "other" stands for all kinds without a name."""
+        if verifiability == "other":
+            return self.exclude(verifiability__in=("TeeML", "TeeTLS"))
+        return self.filter(verifiability=verifiability)
+
+    def reachable(self) -> ServiceQuerySet:
+        """Services that answered our last probe, if that was a short while ago."""
+        return self.filter(reachable=True, probed_at__gte=timezone.now() - PROBE_OVERDUE)
+
+    def with_context(self, tokens: int) -> ServiceQuerySet:
+        """Services with a model for which the provider claims room for so many tokens."""
+        rows = _model_rows().filter(service=OuterRef("pk"), context_length__gte=tokens)
+        return self.filter(Exists(rows))
+
+    def costing_at_most(self, neuron: int) -> ServiceQuerySet:
+        """By the price that weighs most, in the unit of the type (per 1M tokens, image, second)."""
+        return self.filter(_bounded("lte", neuron, neuron // PER_MILLION))
+
+    def costing_at_least(self, neuron: int) -> ServiceQuerySet:
+        """As `costing_at_most`, the other way."""
+        return self.filter(_bounded("gte", neuron, -(-neuron // PER_MILLION)))
 
     def by_name(self) -> ServiceQuerySet:
         return self._grouped(Lower("model"))
@@ -57,6 +82,20 @@ class ServiceQuerySet(models.QuerySet["Service"]):
     def cheapest_first(self) -> ServiceQuerySet:
         """By the price that weighs most in its type, then by the other one."""
         return self._grouped(_MAIN_PRICE, "input_price")
+
+    def fastest_first(self) -> ServiceQuerySet:
+        """By the measured tokens per second, then by the time to the first token and latency."""
+        return self._grouped(
+            F("measured__tokens_per_second_p50").desc(nulls_last=True),
+            F("measured__first_token_p50").asc(nulls_last=True),
+            F("measured__latency_p50").asc(nulls_last=True),
+        )
+
+    def steadiest_first(self) -> ServiceQuerySet:
+        return self._grouped(
+            F("measured__uptime_day").desc(nulls_last=True),
+            F("measured__uptime_month").desc(nulls_last=True),
+        )
 
     def _grouped(self, *order: str | models.expressions.Combinable) -> ServiceQuerySet:
         """Types apart, for a token and an image don't compare; those open for use first."""
@@ -83,6 +122,32 @@ class ServiceQuerySet(models.QuerySet["Service"]):
         )
 
 
+def _model_rows() -> models.QuerySet[ModelRow]:
+    from marketplace.model_rows import ModelRow
+
+    return ModelRow.objects.order_by()
+
+
+def _rows_with(word: str) -> models.QuerySet[ModelRow]:
+    named = Q(model_id__icontains=word) | Q(name__icontains=word)
+    return _model_rows().filter(named, service=OuterRef("pk"))
+
+
+def _bounded(bound: str, per_unit: int, per_token: int) -> Q:
+    """The main price of each type within a bound given per unit, and per token of a million."""
+    chat, speech, embedding = (
+        Q(service_type=t) for t in ("chatbot", "speech-to-text", "embedding")
+    )
+    return (
+        (chat & Q(**{f"output_price__{bound}": per_token}))
+        | (embedding & Q(**{f"input_price__{bound}": per_token}))
+        | (speech & Q(**{f"input_price__{bound}": per_unit}))
+        | (~chat & ~speech & ~embedding & Q(**{f"output_price__{bound}": per_unit}))
+    )
+
+
+PER_MILLION = 10**6
+PROBE_OVERDUE = timedelta(minutes=15)
 _MAIN_PRICE = Case(
     When(service_type="speech-to-text", then=F("input_price")), default=F("output_price")
 )

@@ -132,7 +132,7 @@ class TestCatalog:
         make_state()
         for number in range(60):
             make_service(f"p{number}")
-        with django_assert_max_num_queries(4):
+        with django_assert_max_num_queries(5):
             page(client, f"/devnet/{query}")
 
 
