@@ -26,16 +26,13 @@ def write_evidence(
 
     Prices are decimal text: JSON readers lose digits of large numbers.
     """
-    service = asdict(verdict.service)
-    for name in ("input_price", "output_price"):
-        service[name] = str(service[name])
     return {
         "format": FORMAT,
         "network": network,
         "chain_id": chain_id,
         "checked_at": checked_at,
         "response_id": response_id,
-        "service": service,
+        "service": write_service(verdict.service),
         "request_sha256": verdict.request_sha256,
         "response_sha256": verdict.response_sha256,
         "record": asdict(verdict.record) if verdict.record else None,
@@ -72,6 +69,22 @@ def verify_evidence(evidence: dict[str, Any]) -> Verdict:
             f"The evidence states {read.text(stated)!r}, but its content gives {verdict.outcome!r}."
         )
     return verdict
+
+
+def write_service(service: Service) -> dict[str, Any]:
+    """Return a service record as evidence holds it."""
+    keys = asdict(service)
+    for name in ("input_price", "output_price"):
+        keys[name] = str(keys[name])
+    return keys
+
+
+def read_service(keys: dict[str, Any]) -> Service:
+    """Return the service record in `keys`; raises VerificationError."""
+    try:
+        return _service(keys)
+    except (KeyError, TypeError, ValueError, InvalidAddress) as error:
+        raise VerificationError(f"This is not evidence in a known form ({error}).") from error
 
 
 def _part(keys: dict[str, Any], name: str, kind: type[_T]) -> _T:

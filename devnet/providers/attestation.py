@@ -49,13 +49,18 @@ class Measured:
     def compose_hash(self) -> str:
         return hashlib.sha256(self.app_compose.encode()).hexdigest()
 
+    @property
+    def config_id(self) -> bytes:
+        return (b"\x01" + bytes.fromhex(self.compose_hash)).ljust(48, b"\0")
+
     def tcb_info(self) -> dict[str, Any]:
-        values = {f"rtmr{index}": value.hex() for index, value in enumerate(self.rtmrs)}
-        aggregated = hashlib.sha256(self.mrtd + b"".join(self.rtmrs)).hexdigest()
+        registers = {f"rtmr{index}": value.hex() for index, value in enumerate(self.rtmrs)}
+        identity = self.config_id + bytes(48 + 48)  # owner and owner's configuration
+        measured = self.mrtd + b"".join(self.rtmrs) + identity
         return {
             "mrtd": self.mrtd.hex(),
-            **values,
-            "mr_aggregated": aggregated,
+            **registers,
+            "mr_aggregated": hashlib.sha256(measured).hexdigest(),
             "os_image_hash": self.os_image_hash,
             "compose_hash": self.compose_hash,
             "device_id": hashlib.sha256(b"devnet device").hexdigest(),
@@ -66,13 +71,12 @@ class Measured:
     def quote(self, report_data: bytes) -> str:
         """Hex of a TDX v4 quote over `report_data` (64 bytes) with an empty signature."""
         header = struct.pack("<HHIHH16s20s", 4, 2, 0x81, 0, 0, _VENDOR, NOTE.encode()[:20])
-        config_id = (b"\x01" + bytes.fromhex(self.compose_hash)).ljust(48, b"\0")
         body = (
             bytes(16 + 48 + 48 + 8)  # TCB version, SEAM measurement and its signer, attributes
             + _ATTRIBUTES
             + _XFAM
             + self.mrtd
-            + config_id
+            + self.config_id
             + bytes(48 + 48)  # owner and owner's configuration
             + b"".join(self.rtmrs)
             + report_data
