@@ -14,6 +14,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from marketplace import history
 from marketplace.models import NetworkState, Service
 from zgcompute import types
 from zgcompute.chain import Chain
@@ -73,9 +74,16 @@ def _apply(services: Iterable[types.Service], network: str, now: datetime) -> Ch
         if provider not in known
     ]
     stay = [known[provider] for provider in listed if provider in known]
-    gone = [row.pk for provider, row in known.items() if provider not in listed]
+    gone = [
+        row.pk
+        for provider, row in known.items()
+        if provider not in listed and row.removed_at is None
+    ]
     returned = sum(row.removed_at is not None for row in stay)
     moved = [row.pk for row in stay if row.url != listed[row.provider]["url"]]
+    differences = [
+        change for row in stay for change in history.changes(row, listed[row.provider], now)
+    ]
     changed = [row for row in stay if _update(row, listed[row.provider])]
 
     Service.objects.bulk_create(fresh)
@@ -83,6 +91,7 @@ def _apply(services: Iterable[types.Service], network: str, now: datetime) -> Ch
     Service.objects.filter(pk__in=moved).forget_probes()
     removed = Service.objects.listed().filter(pk__in=gone).update(removed_at=now)
     Service.objects.on(network).listed().update(seen_at=now)
+    history.store(differences + history.removals(gone, now))
     return Changes(len(fresh), len(changed), returned, removed)
 
 

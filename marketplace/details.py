@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from marketplace import prices
+from marketplace import history, prices
 from marketplace.models import Service
 from marketplace.offers import Offer, offers
 from zgcompute.fees import Fee
@@ -30,6 +30,7 @@ class Details:
     example_fee: Fee | None
     offers: list[Offer]
     has_several: bool
+    changes: list[history.Line]
 
     @property
     def listed_at(self) -> datetime | None:
@@ -58,6 +59,7 @@ def details(service: Service, network: Network) -> Details:
         example_fee=fee,
         offers=[offer for offer in offers(service) if offer.row],
         has_several=listed.info.multi_model,
+        changes=history.lines(service),
     )
 
 

@@ -11,6 +11,7 @@ from django.utils.functional import cached_property
 
 from marketplace import destinations, prices, service_types, trust
 from marketplace.fields import AddressField, NeuronField
+from marketplace.history import ServiceChange as ServiceChange
 from marketplace.measurements import AnswerSample as AnswerSample
 from marketplace.measurements import HealthHour as HealthHour
 from marketplace.measurements import HealthSample as HealthSample

@@ -323,7 +323,7 @@ class TestProvider:
         self, client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
     ) -> None:
         make_service("aurora")
-        with django_assert_max_num_queries(3):
+        with django_assert_max_num_queries(5):
             page(client, provider_url())
 
 
