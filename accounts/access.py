@@ -10,7 +10,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 
-from accounts.models import Transaction, Wallet
+from accounts.models import ApiKey, Transaction, Wallet
 from marketplace.problems import problem
 
 P = ParamSpec("P")
@@ -45,3 +45,8 @@ def signed_in(
 def transaction_for(wallet: Wallet, network: str, key: UUID) -> Transaction:
     """The wallet's own transaction on that network, or 404."""
     return get_object_or_404(Transaction, wallet=wallet, network=network, pk=key)
+
+
+def key_for(wallet: Wallet, network: str, key: int) -> ApiKey:
+    """The wallet's own API key on that network, or 404."""
+    return get_object_or_404(ApiKey, wallet=wallet, network=network, pk=key)

@@ -111,12 +111,39 @@ def _withdraw(transaction: Transaction) -> Story:
     )
 
 
+def _revoke(transaction: Transaction) -> Story:
+    provider, slot = _short(transaction.provider), int(transaction.data[-64:], 16)  # last argument
+    return Story(
+        title=f"Revoke the API key in slot {slot} with {provider}",
+        signing=f"Your wallet will ask you to call revokeToken on the serving contract "
+        f"{_short(transaction.to)}, for slot {slot}. No 0G moves.",
+        afterwards="This cannot be undone: whatever uses the key stops working, and the slot is "
+        "not used again.",
+        done=f"The key in slot {slot} is revoked.",
+    )
+
+
+def _revoke_all(transaction: Transaction) -> Story:
+    provider = _short(transaction.provider)
+    return Story(
+        title=f"Revoke all API keys with {provider}",
+        signing=f"Your wallet will ask you to call revokeAllTokens on the serving contract "
+        f"{_short(transaction.to)}. No 0G moves.",
+        afterwards="This cannot be undone: every key with this provider stops working, wherever "
+        "it was made, and so does every running session, also the one of this site. All slots "
+        "are free again.",
+        done=f"Every key and session with {provider} is revoked.",
+    )
+
+
 _STORIES: dict[str, Callable[[Transaction], Story]] = {
     "depositFund": _deposit,
     "transferFund": _transfer,
     "acknowledgeTEESigner": _acknowledge,
     "retrieveFund": _retrieve,
     "refund": _withdraw,
+    "revokeToken": _revoke,
+    "revokeAllTokens": _revoke_all,
 }
 
 _STATES: dict[Transaction.State, StateWords] = {

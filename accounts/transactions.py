@@ -18,6 +18,7 @@ from zgcompute.networks import Network
 from zgcompute.types import UnsignedCall
 
 MAX_OPEN_REFUNDS = 5  # InferenceServing's limit per sub-account
+_PROVIDERS_LAG = "Once mined, the provider may take up to 10 minutes to notice."
 _State = Transaction.State
 
 
@@ -125,6 +126,22 @@ def prepare_withdrawal(wallet: Wallet, network: Network, amount: int) -> Transac
         )
     note = "Your ledger will be empty and is deleted with this." if amount == ledger.total else ""
     return _keep(wallet, network, _calls(network, state).refund(amount), amount, note=note)
+
+
+def prepare_revocation(wallet: Wallet, network: Network, provider: str, slot: int) -> Transaction:
+    """Prepare revoking the API key in `slot` (revokeToken)."""
+    state, sub_account = _rules(network), _sub_account(wallet, network, provider)
+    if int(sub_account.revoked_bitmap) >> slot & 1:
+        raise Refused("This key is revoked already.")
+    call = _calls(network, state).revoke_token(sub_account.provider, slot)
+    return _keep(wallet, network, call, 0, provider=sub_account.provider, note=_PROVIDERS_LAG)
+
+
+def prepare_revocation_of_all(wallet: Wallet, network: Network, provider: str) -> Transaction:
+    """Prepare revoking every API key and every session with `provider` (revokeAllTokens)."""
+    state, sub_account = _rules(network), _sub_account(wallet, network, provider)
+    call = _calls(network, state).revoke_all_tokens(sub_account.provider)
+    return _keep(wallet, network, call, 0, provider=sub_account.provider, note=_PROVIDERS_LAG)
 
 
 def _rules(network: Network) -> NetworkState:

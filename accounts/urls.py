@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import account, demo_wallet, provider_sessions, sign_in, transactions
+from accounts.views import account, demo_wallet, keys, provider_sessions, sign_in, transactions
 
 app_name = "accounts"
 urlpatterns = [
@@ -25,4 +25,12 @@ urlpatterns = [
     path("sessions/<str:address>/prepare/", provider_sessions.prepare, name="session-prepare"),
     path("sessions/<str:address>/", provider_sessions.start, name="session-start"),
     path("sessions/<str:address>/end/", provider_sessions.end, name="session-end"),
+    path("keys/", keys.page, name="keys"),
+    path("keys/of/<str:address>/", keys.listing, name="key-list"),
+    path("keys/of/<str:address>/prepare/", keys.prepare, name="key-prepare"),
+    path("keys/of/<str:address>/elsewhere/", keys.elsewhere, name="key-elsewhere"),
+    path("keys/of/<str:address>/revocation/", keys.revocation_of_all, name="key-revocation-all"),
+    path("keys/<int:key>/", keys.seal, name="key-seal"),
+    path("keys/<int:key>/removal/", keys.removal, name="key-removal"),
+    path("keys/<int:key>/revocation/", keys.revocation, name="key-revocation"),
 ]

@@ -16,6 +16,7 @@ def _home(request: HttpRequest) -> HttpResponse:
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", _home, name="home"),
     path("<slug:network>/account/", include("accounts.urls")),
+    path("<slug:network>/build/", include("accounts.build_urls")),
     path("<slug:network>/chat/", include("chat.urls")),
     path("<slug:network>/", include("marketplace.urls")),
 ]
