@@ -65,7 +65,9 @@ document.addEventListener("htmx:historyRestore", () => showLocalTimes(document))
 
 document.addEventListener("htmx:sendError", (event) => {
   if (event.target.closest("[data-background]")) return;
-  toast("The site cannot be reached. Nothing was sent; try again.");
+  const hash = event.target.elements?.hash?.value; // of a transaction that the wallet has sent
+  if (hash) toast("Your wallet has sent it, but the site cannot be reached. Press the button again to report it.");
+  else toast("The site cannot be reached. Nothing was sent; try again.");
 });
 
 showLocalTimes(document);

@@ -1,5 +1,8 @@
 // The only module that talks to a wallet: found by EIP-6963, window.ethereum as the fallback.
+import { keep, kept } from "./kept.js";
+
 const found = new Map();
+const UNANNOUNCED = "ethereum"; // stands for a wallet that is only there as window.ethereum
 let current = null;
 
 export class WalletProblem extends Error {}
@@ -12,9 +15,14 @@ const call = (method, params = []) => current.request({ method, params });
 addEventListener("eip6963:announceProvider", ({ detail }) => {
   if (!detail?.info?.rdns || !detail.provider) return;
   found.set(detail.info.rdns, detail);
-  if (!current && page().address && detail.info.rdns === localStorage.getItem("wallet")) reconnect(detail);
+  if (!current && page().address && detail.info.rdns === kept("wallet")) reconnect(detail);
 });
 dispatchEvent(new Event("eip6963:requestProvider"));
+if (!current && page().address && window.ethereum && kept("wallet") === UNANNOUNCED) reconnect(unannounced());
+
+function unannounced() {
+  return { info: { name: "Browser wallet", rdns: UNANNOUNCED }, provider: window.ethereum };
+}
 
 async function reconnect(choice) {
   use(choice);
@@ -25,7 +33,7 @@ function use({ info, provider }) {
   current?.removeListener?.("accountsChanged", accountsChanged);
   current?.removeListener?.("chainChanged", chainChanged);
   current = provider;
-  localStorage.setItem("wallet", info.rdns);
+  keep("wallet", info.rdns);
   current.on?.("accountsChanged", accountsChanged);
   current.on?.("chainChanged", chainChanged);
 }
@@ -45,8 +53,7 @@ function chainChanged(chainId) {
 
 function pick() {
   const choices = [...found.values()];
-  if (!choices.length && window.ethereum)
-    choices.push({ info: { name: "Browser wallet", rdns: "ethereum" }, provider: window.ethereum });
+  if (!choices.length && window.ethereum) choices.push(unannounced());
   return choices.length === 1 ? choices[0] : ask(choices);
 }
 

@@ -1,4 +1,5 @@
 // Forms that need the wallet: ask it first, put its answer in the form, then let the form go.
+import { forget, keep, kept } from "./kept.js";
 import { toast } from "./toast.js";
 import { WalletProblem, connect, send, sign } from "./wallet.js";
 
@@ -12,8 +13,8 @@ const actions = {
 // A hash that could not be reported is kept: the next try reports it and never sends again.
 async function sendOnce(form) {
   const key = `sent:${form.getAttribute("action")}`;
-  const hash = localStorage.getItem(key) ?? (await send(JSON.parse(form.dataset.call), form.dataset.address));
-  localStorage.setItem(key, hash);
+  const hash = kept(key) ?? (await send(JSON.parse(form.dataset.call), form.dataset.address));
+  keep(key, hash);
   return hash;
 }
 
@@ -54,7 +55,7 @@ document.addEventListener("htmx:confirm", async (event) => {
 
 document.addEventListener("htmx:afterRequest", ({ detail }) => {
   const action = detail.elt.getAttribute?.("action");
-  if (detail.successful && action) localStorage.removeItem(`sent:${action}`);
+  if (detail.successful && action) forget(`sent:${action}`);
 });
 
 document.addEventListener("htmx:afterSwap", ({ target }) => {
