@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+from accounts.demo_wallet import is_offered
 from accounts.models import Ledger
 from accounts.wallet_chain import wallet_chain
 from marketplace.network import served
@@ -23,6 +24,7 @@ def wallet(request: HttpRequest) -> dict[str, Any]:
         "wallet": user,
         "wallet_ledger": lambda: _ledger(user, network.slug),
         "wallet_chain": lambda: wallet_chain(network),
+        "has_demo_wallet": is_offered(network),
     }
 
 

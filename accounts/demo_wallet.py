@@ -12,9 +12,10 @@ from typing import Any
 from marketplace.models import NetworkState
 from zgcompute._http import post_json
 from zgcompute.addresses import same
-from zgcompute.networks import Network
+from zgcompute.networks import BUILT_IN, Network
 
 ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"  # account 1 of the node's known mnemonic
+_PUBLIC_CHAINS = {known.chain_id for known in BUILT_IN.values() if not known.local}
 _TIMEOUT = 10.0
 _MAX_BYTES = 1 << 20
 _MAX_MESSAGE = 10_000
@@ -26,6 +27,11 @@ class Refused(Exception):
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+def is_offered(network: Network) -> bool:
+    """Whether `network` has a demo wallet: a local one, whatever a settings file calls so."""
+    return network.local and network.chain_id not in _PUBLIC_CHAINS
 
 
 def answer(network: Network, method: str, params: Sequence[Any]) -> Any:

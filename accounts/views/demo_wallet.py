@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 from django.http import Http404, HttpRequest, JsonResponse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from accounts import demo_wallet
@@ -14,12 +13,11 @@ from marketplace.network import network_or_404
 from zgcompute.errors import RpcUnreachable
 
 
-@never_cache
 @require_POST
 def relay(request: HttpRequest, network: str) -> JsonResponse:
     """Answer one wallet request of the page for the demo account."""
     served = network_or_404(network)
-    if not served.local:
+    if not demo_wallet.is_offered(served):
         raise Http404("Only local networks have a demo wallet.")
     limit(request, "demo-wallet", 240)
     try:
@@ -35,7 +33,7 @@ def _asked(body: bytes) -> tuple[str, list[object]]:
     try:
         asked = json.loads(body)
         method, params = asked["method"], asked.get("params", [])
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise demo_wallet.Refused(-32700, "This is not a request.") from None
     if not isinstance(method, str) or not isinstance(params, list):
         raise demo_wallet.Refused(-32600, "This is not a request.")

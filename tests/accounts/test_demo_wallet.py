@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -78,6 +80,24 @@ def test_it_does_nothing_else(method: str, relayed: list[dict[str, Any]]) -> Non
 def test_what_is_no_request_is_an_error_in_json(client: Client, body: bytes) -> None:
     reply = client.post("/devnet/account/demo-wallet/", body, "application/json")
     assert "error" in reply.json()
+
+
+@pytest.mark.django_db
+def test_a_bottomless_request_is_an_error_too(client: Client) -> None:
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(1000)  # as it is where no test has imported eth-account
+    try:
+        reply = client.post("/devnet/account/demo-wallet/", "[" * 100_000, "application/json")
+    finally:
+        sys.setrecursionlimit(before)
+    assert reply.json()["error"]["code"] == -32700
+
+
+def test_no_public_chain_is_local_enough_for_it() -> None:
+    assert demo_wallet.is_offered(NETWORK)
+    for network in (TESTNET, MAINNET):
+        assert not demo_wallet.is_offered(replace(network, local=True))
+        assert not demo_wallet.is_offered(replace(NETWORK, local=False))
 
 
 def test_wallets_are_told_no_rpc_url_that_may_hold_a_key() -> None:
