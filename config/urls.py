@@ -13,10 +13,18 @@ def _home(request: HttpRequest) -> HttpResponse:
     return redirect("marketplace:catalog", settings.DEFAULT_NETWORK)
 
 
+def _robots(request: HttpRequest) -> HttpResponse:
+    """Search engines find the catalog; the rest is somebody's own."""
+    rules = "User-agent: *\nDisallow: /*/account/\nDisallow: /*/chat/\n"
+    return HttpResponse(
+        rules, content_type="text/plain", headers={"Cache-Control": "max-age=86400"}
+    )
+
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", _home, name="home"),
+    path("robots.txt", _robots, name="robots"),
     path("<slug:network>/account/", include("accounts.urls")),
-    path("<slug:network>/build/", include("accounts.build_urls")),
     path("<slug:network>/chat/", include("chat.urls")),
     path("<slug:network>/", include("marketplace.urls")),
 ]

@@ -7,7 +7,6 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts import forms, holdings
@@ -21,7 +20,6 @@ from marketplace.network import network_or_404
 from zgcompute.networks import Network
 
 
-@never_cache
 @require_GET
 def account(request: HttpRequest, network: str) -> HttpResponse:
     """The whole page; without a wallet it says what would be here."""
@@ -37,7 +35,6 @@ def account(request: HttpRequest, network: str) -> HttpResponse:
     return render(request, "accounts/account.html", context)
 
 
-@never_cache
 @require_GET
 @signed_in
 def balances(request: WalletRequest, network: str) -> HttpResponse:
@@ -46,7 +43,6 @@ def balances(request: WalletRequest, network: str) -> HttpResponse:
     return render(request, "accounts/_balances.html", _holdings(request.user, served))
 
 
-@never_cache
 @require_GET
 @signed_in
 def history(request: WalletRequest, network: str) -> HttpResponse:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 from django_htmx.http import trigger_client_event
 
@@ -20,7 +19,6 @@ from marketplace.network import network_or_404
 from zgcompute.errors import InvalidToken, SignatureMismatch
 
 
-@never_cache
 @require_POST
 @signed_in
 def prepare(request: WalletRequest, network: str, address: str) -> HttpResponse:
@@ -30,12 +28,12 @@ def prepare(request: WalletRequest, network: str, address: str) -> HttpResponse:
     return _form(request, request.user, network, service)
 
 
-@never_cache
 @require_POST
 @signed_in
 def start(request: WalletRequest, network: str, address: str) -> HttpResponse:
     """Keep the session that the wallet's signature makes."""
     service = service_or_404(network_or_404(network), address)
+    limit(request, "session", 60)
     signature = request.POST.get("signature", "")
     try:
         session = sessions.seal(request.session, request.user, network, service.provider, signature)

@@ -8,7 +8,6 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -21,7 +20,6 @@ from marketplace.problems import problem
 from zgcompute.errors import InvalidAddress
 
 
-@never_cache
 @require_POST
 def message(request: HttpRequest, network: str) -> HttpResponse:
     """Write the message that the connected wallet has to sign."""
@@ -41,7 +39,6 @@ def message(request: HttpRequest, network: str) -> HttpResponse:
     return render(request, "accounts/_sign_in.html", context)
 
 
-@never_cache
 @require_POST
 def sign_in(request: HttpRequest, network: str) -> HttpResponse:
     """Check the signed message and open a session for its address."""

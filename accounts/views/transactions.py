@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import trigger_client_event
 
@@ -31,7 +30,6 @@ _WITHDRAWAL = "accounts/_withdrawal_form.html"
 STOP_POLLING = 286  # htmx's status for "this was the last answer"
 
 
-@never_cache
 @require_http_methods(["GET", "POST"])
 @signed_in
 def deposit(request: WalletRequest, network: str) -> HttpResponse:
@@ -46,7 +44,6 @@ def deposit(request: WalletRequest, network: str) -> HttpResponse:
     )
 
 
-@never_cache
 @require_http_methods(["GET", "POST"])
 @signed_in
 def transfer(request: WalletRequest, network: str) -> HttpResponse:
@@ -64,7 +61,6 @@ def transfer(request: WalletRequest, network: str) -> HttpResponse:
     )
 
 
-@never_cache
 @require_POST
 @signed_in
 def acknowledgement(request: WalletRequest, network: str) -> HttpResponse:
@@ -77,7 +73,6 @@ def acknowledgement(request: WalletRequest, network: str) -> HttpResponse:
     )
 
 
-@never_cache
 @require_POST
 @signed_in
 def retrieval(request: WalletRequest, network: str) -> HttpResponse:
@@ -90,7 +85,6 @@ def retrieval(request: WalletRequest, network: str) -> HttpResponse:
     )
 
 
-@never_cache
 @require_http_methods(["GET", "POST"])
 @signed_in
 def withdrawal(request: WalletRequest, network: str) -> HttpResponse:
@@ -105,7 +99,6 @@ def withdrawal(request: WalletRequest, network: str) -> HttpResponse:
     )
 
 
-@never_cache
 @require_GET
 @signed_in
 def show(request: WalletRequest, network: str, key: UUID) -> HttpResponse:
@@ -128,25 +121,24 @@ def show(request: WalletRequest, network: str, key: UUID) -> HttpResponse:
     return response
 
 
-@never_cache
 @require_GET
 @signed_in
 def fee(request: WalletRequest, network: str, key: UUID) -> HttpResponse:
     """The estimated network fee of a prepared transaction, as soon as a worker has it."""
     transaction = transaction_for(request.user, network, key)
-    is_known = transaction.fee_estimate is not None or transaction.reason
+    is_awaited = transaction.is_being_rehearsed and not transaction.reason
     context = {"transaction": transaction}
-    status = STOP_POLLING if is_known else 200
+    status = 200 if is_awaited else STOP_POLLING
     return render(request, "accounts/_fee.html", context, status=status)
 
 
-@never_cache
 @require_POST
 @signed_in
 def outcome(request: WalletRequest, network: str, key: UUID) -> HttpResponse:
     """What became of a prepared transaction in the wallet: its hash, or that it was declined."""
     served = network_or_404(network)
     transaction = transaction_for(request.user, network, key)
+    limit(request, "outcome", 60)
     if request.POST.get("declined"):
         outcomes.record_rejection(transaction)
     else:

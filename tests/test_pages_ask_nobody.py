@@ -1,0 +1,177 @@
+"""Rules for every address of the site, found in its URL patterns: none can be forgotten."""
+
+from __future__ import annotations
+
+import socket
+from uuid import UUID
+
+import pytest
+from django.core.cache import cache
+from django.http import HttpResponseBase
+from django.test import Client
+from django.utils import timezone
+
+from accounts import transactions
+from accounts.models import Wallet
+from chat.models import Message
+from marketplace.models import Service
+from tests.accounts import cast
+from tests.accounts.cast import NETWORK, zg
+from tests.chat import stage
+from tests.site_map import Page, pages
+from zgcompute.testing import FakeChain
+
+PUBLIC = {  # answered to anybody
+    "home",
+    "robots",
+    "marketplace:catalog",
+    "marketplace:health",
+    "marketplace:provider",
+    "accounts:account",
+    "accounts:sign-in-message",
+    "accounts:sign-in",
+    "accounts:sign-out",
+    "accounts:demo-wallet",
+    "chat:home",
+    "chat:start-ready",
+}
+HTMX = {"HTTP_HX_REQUEST": "true"}
+
+
+@pytest.fixture
+def chain(db: None) -> FakeChain:
+    made = cast.make_chain()
+    cast.mirror_rules(made)
+    return made
+
+
+@pytest.fixture
+def aurora(chain: FakeChain) -> Service:
+    return cast.mirror_service(chain, chain.services()[0].provider)
+
+
+@pytest.fixture
+def alice(chain: FakeChain, aurora: Service) -> Wallet:
+    """Alice has something of everything."""
+    cache.clear()
+    cast.fund(chain, cast.ALICE, aurora.provider, deposit="9", transfer="3")
+    wallet = cast.wallet_of(cast.ALICE)
+    stage.make_session(wallet, aurora)
+    cast.use(cast.ALICE, aurora.provider, "0.01")
+    transactions.prepare_deposit(wallet, NETWORK, zg("3"))
+    answer = stage.ask(stage.make_conversation(wallet, aurora), "A secret of Alice")
+    Message.objects.filter(pk=answer.pk).update(
+        state=Message.State.COMPLETE, text="Another secret", ended_at=timezone.now()
+    )
+    return wallet
+
+
+@pytest.fixture
+def site(alice: Wallet, aurora: Service) -> list[Page]:
+    """Every page, with Alice's own things where it is about somebody's."""
+    answer = Message.objects.answers().get()
+    answers: dict[str, UUID] = {
+        f"chat:{name} uuid pk": answer.pk
+        for name in ("stream", "again", "stop", "check", "evidence")
+    }
+    return pages(
+        shared={"slug network": "devnet", "string address": aurora.provider},
+        owned={
+            "uuid key": alice.transactions.get().pk,
+            "uuid pk": answer.conversation_id,
+            **answers,
+        },
+    )
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Whom anybody in this process tried to connect to."""
+    tried: list[object] = []
+
+    def connect(self: socket.socket, address: object) -> None:
+        tried.append(address)
+        raise ConnectionRefusedError(address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    return tried
+
+
+def browser_of(wallet: Wallet | None, **options: bool) -> Client:
+    client = Client(**options)
+    if wallet:
+        client.force_login(wallet, backend="accounts.backends.SignedMessage")
+    return client
+
+
+def body(reply: HttpResponseBase) -> str:
+    return "" if reply.streaming else reply.content.decode()  # type: ignore[attr-defined]
+
+
+def test_there_are_many_pages(site: list[Page]) -> None:
+    assert len(site) > 30
+    assert {"home", "accounts:transaction", "chat:conversation"} <= {page.name for page in site}
+
+
+@pytest.mark.parametrize("is_signed_in", [False, True])
+def test_no_page_waits_for_a_chain_or_a_provider(
+    site: list[Page], alice: Wallet, asked: list[object], is_signed_in: bool
+) -> None:
+    client = browser_of(alice if is_signed_in else None)
+    for page in site:
+        for headers in ({}, HTMX):
+            reply = client.get(page.path, **headers)
+            assert reply.status_code < 500, page
+            assert asked == [], page
+
+
+def test_a_page_that_asked_the_chain_would_be_noticed(
+    alice: Wallet, asked: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from marketplace.network import chain
+
+    monkeypatch.setattr("accounts.holdings.narration.story", lambda _: chain("devnet").block())
+    assert browser_of(alice).get("/devnet/account/").status_code == 502
+    assert asked
+
+
+def test_nobody_may_keep_a_page(site: list[Page], alice: Wallet) -> None:
+    for wallet in (None, alice):
+        client = browser_of(wallet)
+        for page in site:
+            kept = client.get(page.path)["Cache-Control"]
+            assert "private" in kept or "no-store" in kept or page.name == "robots", page
+
+
+def test_a_stranger_finds_nothing_of_alices(
+    site: list[Page], alice: Wallet, chain: FakeChain, asked: list[object]
+) -> None:
+    mallory = cast.wallet_of(cast.MALLORY)
+    for page in site:
+        replies = [browser_of(mallory).get(page.path), browser_of(mallory).post(page.path)]
+        if page.owned:
+            assert {reply.status_code for reply in replies} <= {404, 405}, page
+            assert 404 in {reply.status_code for reply in replies}, page
+        for reply in replies:
+            assert alice.address not in body(reply), page
+            assert "secret" not in body(reply), page
+    assert asked == []
+
+
+def test_nobody_signed_out_sees_or_does_anything_of_a_wallet(
+    site: list[Page], alice: Wallet, asked: list[object]
+) -> None:
+    client = browser_of(None)
+    for page in site:
+        for reply in (client.get(page.path), client.post(page.path)):
+            assert page.name in PUBLIC or reply.status_code in (401, 404, 405), page
+            assert alice.address not in body(reply), page
+    assert asked == []
+
+
+def test_every_change_needs_the_csrf_token(site: list[Page], alice: Wallet) -> None:
+    for wallet in (None, alice):
+        client = browser_of(wallet, enforce_csrf_checks=True)
+        for page in site:
+            for method in (client.post, client.put, client.patch, client.delete):
+                assert method(page.path).status_code == 403, page
