@@ -232,6 +232,54 @@ class ProviderSession(models.Model):
         return f"session with {self.provider} until {self.expires_at:%Y-%m-%d %H:%M}"
 
 
+class ApiKey(models.Model):
+    """A slot (token id 0..254) of a wallet with a provider, and what we know of the key in it.
+
+    The key itself is never here: made in this site, it is shown once; pasted, it is read and let
+    go. While a key waits for the wallet's signature its row holds the slot, so that two keys
+    made at the same time never share one.
+    """
+
+    class Origin(models.TextChoices):
+        MADE = "made"  # signed on this site
+        PASTED = "pasted"  # made elsewhere, read from the key
+        MARKED = "marked"  # made elsewhere, as its owner says
+
+    wallet = models.ForeignKey(Wallet, models.CASCADE, related_name="api_keys")
+    network = models.SlugField(max_length=31)
+    provider = AddressField()
+    label = models.CharField(max_length=60)
+    slot = models.PositiveSmallIntegerField()
+    generation = models.PositiveBigIntegerField()
+    origin = models.CharField(max_length=6, choices=Origin.choices)
+    nonce = models.CharField(max_length=64, blank=True)  # only until it is signed
+    issued_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True)  # None: never, or not known
+    fingerprint = models.CharField(max_length=12, blank=True)  # start of the key's SHA-256
+
+    class Meta:
+        ordering = ("-issued_at",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=["wallet", "network", "provider", "generation", "slot"],
+                name="one_api_key_per_slot",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"slot {self.slot} with {self.provider} on {self.network}"
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the wallet has not signed it yet."""
+        return self.origin == self.Origin.MADE and not self.fingerprint
+
+    def sub_account(self) -> SubAccount | None:
+        """The sub-account whose generation and bitmap decide about it."""
+        rows = SubAccount.objects.filter(wallet=self.wallet, network=self.network)
+        return rows.filter(provider=self.provider).first()
+
+
 class Settlement(models.Model):
     """One on-chain settlement of a wallet's fees with a provider."""
 

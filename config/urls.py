@@ -25,6 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", _home, name="home"),
     path("robots.txt", _robots, name="robots"),
     path("<slug:network>/account/", include("accounts.urls")),
+    path("<slug:network>/build/", include("accounts.build_urls")),
     path("<slug:network>/chat/", include("chat.urls")),
     path("<slug:network>/", include("marketplace.urls")),
 ]

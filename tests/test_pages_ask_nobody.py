@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import transactions
-from accounts.models import Wallet
+from accounts.models import ApiKey, Wallet
 from chat.models import Message
 from marketplace.models import Service
 from tests.accounts import cast
@@ -28,6 +28,7 @@ PUBLIC = {  # answered to anybody
     "marketplace:health",
     "marketplace:provider",
     "accounts:account",
+    "accounts:keys",
     "accounts:sign-in-message",
     "accounts:sign-in",
     "accounts:sign-out",
@@ -59,6 +60,16 @@ def alice(chain: FakeChain, aurora: Service) -> Wallet:
     stage.make_session(wallet, aurora)
     cast.use(cast.ALICE, aurora.provider, "0.01")
     transactions.prepare_deposit(wallet, NETWORK, zg("3"))
+    ApiKey.objects.create(
+        wallet=wallet,
+        network="devnet",
+        provider=aurora.provider,
+        label="A secret label",
+        slot=1,
+        generation=0,
+        origin=ApiKey.Origin.MADE,
+        fingerprint="0123456789ab",
+    )
     answer = stage.ask(stage.make_conversation(wallet, aurora), "A secret of Alice")
     Message.objects.filter(pk=answer.pk).update(
         state=Message.State.COMPLETE, text="Another secret", ended_at=timezone.now()
@@ -78,6 +89,7 @@ def site(alice: Wallet, aurora: Service) -> list[Page]:
         shared={"slug network": "devnet", "string address": aurora.provider},
         owned={
             "uuid key": alice.transactions.get().pk,
+            "int key": alice.api_keys.get().pk,
             "uuid pk": answer.conversation_id,
             **answers,
         },
