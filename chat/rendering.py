@@ -6,9 +6,11 @@ that is not http, https or mailto), and whatever it emits still passes an allow-
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from html import escape
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -16,17 +18,19 @@ import nh3
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 from mdit_py_plugins.tasklists import tasklists_plugin
-from pygments import highlight
+from pygments import format as formatted
 from pygments.formatters import HtmlFormatter
-from pygments.lexers import get_lexer_by_name
-from pygments.util import ClassNotFound
+from pygments.lexers import find_lexer_class_by_name
 
 if TYPE_CHECKING:
     from markdown_it.renderer import RendererHTML
+    from markdown_it.rules_core import StateCore
     from markdown_it.token import Token
+    from pygments.lexer import Lexer
 
-MAX_RENDERED = 200_000  # characters; a longer text is shown as it is, unformatted
+MAX_RENDERED = 100_000  # characters; a longer text is shown as it is, unformatted
 MAX_HIGHLIGHTED = 20_000  # characters of one code block
+HIGHLIGHT_SECONDS = 0.2  # of this thread's CPU, for all the code of one text
 _MAX_CACHED = 20_000
 
 _SCHEMES = {"http", "https", "mailto"}
@@ -49,6 +53,17 @@ _ATTRIBUTES = {
 }
 _DIRECTION_MARKS = {
     ord(mark): None for mark in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+}
+# Only languages whose lexers never search long for one token: those of all others are an attack.
+_LANGUAGES = {
+    **{name: name for name in ("python", "javascript", "typescript", "jsx", "json", "bash")},
+    **{name: name for name in ("html", "css", "sql", "yaml", "toml", "xml", "java", "kotlin")},
+    **{name: name for name in ("c", "cpp", "csharp", "go", "rust", "ruby", "php", "swift")},
+    **{name: name for name in ("lua", "r", "solidity", "diff", "ini", "docker", "make")},
+    **{"py": "python", "js": "javascript", "ts": "typescript", "sh": "bash", "shell": "bash"},
+    **{"zsh": "bash", "yml": "yaml", "c++": "cpp", "c#": "csharp", "cs": "csharp", "rs": "rust"},
+    **{"rb": "ruby", "golang": "go", "kt": "kotlin", "sol": "solidity", "dockerfile": "docker"},
+    **{"makefile": "make", "svg": "xml"},
 }
 _FORMATTER = HtmlFormatter(nowrap=True)
 
@@ -87,15 +102,6 @@ def _link_open(
     renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
 ) -> str:
     tokens[index].attrSet("rel", "noopener noreferrer nofollow ugc")
-    return str(renderer.renderToken(tokens, index, options, env))
-
-
-def _heading(
-    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
-) -> str:
-    """A model's headings stand below the page's own two levels."""
-    token = tokens[index]
-    token.tag = f"h{min(6, max(3, int(token.tag[1]) + 1))}"
     return str(renderer.renderToken(tokens, index, options, env))
 
 
@@ -148,31 +154,48 @@ def _code_block(
     language = (token.info.split() or [""])[0][:30]
     label = f'<span class="code__language">{escape(language or "text")}</span>'
     copy = '<button class="code__copy" type="button" data-copy-code="1">Copy</button>'
-    code = _highlighted(token.content, language)
+    code = _highlighted(token.content, language.lower(), env)
     return (
         f'<div class="code"><div class="code__head">{label}{copy}</div>'
         f'<pre tabindex="0"><code class="code__text">{code}</code></pre></div>'
     )
 
 
-def _highlighted(code: str, language: str) -> str:
-    if not language or len(code) > MAX_HIGHLIGHTED:
+def _highlighted(code: str, language: str, env: dict[str, float]) -> str:
+    """Colour `code`, within what is left of the text's time: a lexer can be made to crawl."""
+    left = env.get("left", HIGHLIGHT_SECONDS)
+    if language not in _LANGUAGES or len(code) > MAX_HIGHLIGHTED or left <= 0:
         return escape(code)
-    try:
-        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
-    except ClassNotFound:
-        return escape(code)
-    return str(highlight(code, lexer, _FORMATTER))
+    lexer = _lexer_class(_LANGUAGES[language])(stripnl=False, ensurenl=False)
+    until = time.thread_time() + left
+    tokens = list(takewhile(lambda _: time.thread_time() < until, lexer.get_tokens(code)))
+    env["left"] = until - time.thread_time()
+    return str(formatted(tokens, _FORMATTER)) if env["left"] > 0 else escape(code)
+
+
+@cache
+def _lexer_class(name: str) -> type[Lexer]:
+    lexer: type[Lexer] = find_lexer_class_by_name(name)
+    return lexer
+
+
+def _level_headings(state: StateCore) -> None:
+    """A model's headings begin below the page's own two levels, and skip none."""
+    above: list[str] = []
+    for token in state.tokens:
+        if token.type == "heading_open":
+            above = [*(tag for tag in above if tag < token.tag), token.tag]
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(6, 2 + len(above))}"
 
 
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "linkify": False})
     parser.enable(["table", "strikethrough"]).use(tasklists_plugin)
     parser.validateLink = _is_allowed_link  # type: ignore[method-assign]
+    parser.core.ruler.push("level_headings", _level_headings)
     for kind, rule in {
         "link_open": _link_open,
-        "heading_open": _heading,
-        "heading_close": _heading,
         "image": _image,
         "table_open": _table_open,
         "table_close": _table_close,

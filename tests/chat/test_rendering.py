@@ -98,6 +98,18 @@ def test_deep_nesting_ends_soon(text: str) -> None:
     assert time.perf_counter() - started < 10
 
 
+@pytest.mark.parametrize(
+    ("language", "unit"),
+    [("python", " \n"), ("ts", "a."), ("java", "\n"), ("c", "/"), ("console", "0"), ("css", '"\\')],
+)
+def test_code_that_makes_a_lexer_crawl_is_shown_plain(language: str, unit: str) -> None:
+    code = unit * (20_000 // len(unit) - 1)
+    started = time.thread_time()
+    html = to_safe_html(f"```{language}\n{code}\n```\n" * 4)
+    assert time.thread_time() - started < 2
+    assert html.count('class="code"') == 4
+
+
 def test_a_text_that_is_too_long_is_shown_as_it_is() -> None:
     started = time.perf_counter()
     html = to_safe_html("<b>" * 333_000)
@@ -122,7 +134,9 @@ def test_a_text_that_is_too_long_is_shown_as_it_is() -> None:
         ("![a cat](https://a.example/c.png)", ">Image: a cat</a>"),
         ("<b>", "&lt;b&gt;"),
         ("# Top", "<h3>Top</h3>"),
-        ("##### Deep", "<h6>Deep</h6>"),
+        ("##### Deep", "<h3>Deep</h3>"),
+        ("# A\n\n### B\n\n## C\n\n# D", "<h4>B</h4>\n<h4>C</h4>\n<h3>D</h3>"),
+        ("```PY\nx = 1\n```", '<span class="mi">1</span>'),
     ],
 )
 def test_markdown_looks_as_it_should(text: str, expected: str) -> None:
