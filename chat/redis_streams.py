@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncGenerator
 from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 
 from chat.live import Event
-from chat.streams import KEPT_EVENTS, KEPT_SECONDS, Gap, Streamed
+from chat.streams import KEPT_EVENTS, KEPT_SECONDS, LONGEST_PATIENCE, Gap, Streamed
 
 _PREFIX = "chat:stream:"
 _CLOSED = "closed"  # the name of the entry that ends a stream; readers never see it
 _BATCH = 200
+_CONNECT_SECONDS = 2.0
+_REPLY_SECONDS = 5.0  # beside the time that a read is asked to wait
+
+log = logging.getLogger(__name__)
 
 
 class RedisStreams:
     """Redis Streams, one per answer, whose entry ids are `<our id>-0`.
 
     The single writer counts the ids itself. A client belongs to one event loop, so each loop
-    has its own.
+    has its own. While Redis is away nothing breaks: what could not be written is missing, and
+    readers are told of a Gap.
     """
 
     def __init__(self, url: str) -> None:
@@ -41,10 +50,11 @@ class RedisStreams:
     async def read(
         self, message_id: UUID, after: int, *, patience: float
     ) -> AsyncGenerator[Streamed | None]:
-        key, client = self._key(message_id), self._client()
-        await self._refuse_gap(client, key, after)
+        key = self._key(message_id)
+        if after > await self._newest(key):
+            raise Gap
         while True:
-            entries = await self._next(client, key, after, patience)
+            entries = await self._next(key, after, patience)
             if not entries:
                 yield None
             for entry_id, fields in entries:
@@ -64,26 +74,31 @@ class RedisStreams:
     async def _add(self, message_id: UUID, name: str, data: dict[str, Any]) -> int:
         key, number = self._key(message_id), self._last_ids.get(message_id, 0) + 1
         self._last_ids[message_id] = number
-        async with self._client().pipeline(transaction=False) as pipe:
-            pipe.xadd(
-                key, {"name": name, "data": json.dumps(data)}, id=f"{number}-0", maxlen=KEPT_EVENTS
-            )
-            pipe.expire(key, KEPT_SECONDS)
-            await pipe.execute()
+        entry: Any = {"name": name, "data": json.dumps(data)}
+        try:
+            async with self._client().pipeline(transaction=False) as pipe:
+                pipe.xadd(key, entry, id=f"{number}-0", maxlen=KEPT_EVENTS)
+                pipe.expire(key, KEPT_SECONDS)
+                await pipe.execute()
+        except RedisError as error:
+            log.warning("event %d of answer %s was not written: %s", number, message_id, error)
         return number
 
-    @staticmethod
-    async def _refuse_gap(client: Redis, key: str, after: int) -> None:
-        newest: Any = await client.xrevrange(key, count=1)
-        if after > (_id(newest[0][0]) if newest else 0):
-            raise Gap
+    async def _newest(self, key: str) -> int:
+        try:
+            newest: Any = await self._client().xrevrange(key, count=1)
+        except RedisError as error:
+            raise Gap from error
+        return _id(newest[0][0]) if newest else 0
 
-    @staticmethod
     async def _next(
-        client: Redis, key: str, after: int, patience: float
+        self, key: str, after: int, patience: float
     ) -> list[tuple[bytes, dict[bytes, bytes]]]:
         block = max(1, int(patience * 1000))
-        reply: Any = await client.xread({key: f"{after}-0"}, count=_BATCH, block=block)
+        try:
+            reply: Any = await self._client().xread({key: f"{after}-0"}, count=_BATCH, block=block)
+        except RedisError as error:
+            raise Gap from error
         if not reply:
             return []
         streams = reply.items() if isinstance(reply, dict) else reply
@@ -92,7 +107,12 @@ class RedisStreams:
     def _client(self) -> Redis:
         loop = asyncio.get_running_loop()
         if loop not in self._clients:
-            self._clients[loop] = Redis.from_url(self._url)
+            self._clients[loop] = Redis.from_url(
+                self._url,
+                socket_connect_timeout=_CONNECT_SECONDS,
+                socket_timeout=_REPLY_SECONDS + LONGEST_PATIENCE,
+                retry=Retry(NoBackoff(), 1),  # for a connection that the server has closed
+            )
         return self._clients[loop]
 
     @staticmethod

@@ -24,10 +24,11 @@ from chat.live import Event
 
 KEPT_EVENTS = 4096  # of one stream; a reader that is further behind gets a Gap
 KEPT_SECONDS = 300  # after the last event
+LONGEST_PATIENCE = 10.0  # seconds
 
 
 class Gap(Exception):
-    """Events after the reader's place have been dropped: start again from the database."""
+    """Events after the reader's place are gone or out of reach: ask the database for now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,10 @@ class Streamed:
 
 
 class StreamStore(Protocol):
-    """The events of each running answer, in order, for a while."""
+    """The events of each running answer, in order, for a while.
+
+    A store that cannot write loses events, never an answer: readers notice by a Gap.
+    """
 
     async def append(self, message_id: UUID, event: Event) -> int:
         """Add `event` and return its id; only the answer's one writer may call this."""
@@ -48,8 +52,8 @@ class StreamStore(Protocol):
     def read(
         self, message_id: UUID, after: int, *, patience: float
     ) -> AsyncGenerator[Streamed | None]:
-        """Yield the events with an id above `after` as they come, and None after each
-        `patience` seconds without one. Ends after the closing event. Raises Gap."""
+        """Yield the events with an id above `after` as they come, and None after each `patience`
+        seconds (LONGEST_PATIENCE at most) without one. Ends after the closing event. Raises Gap."""
         ...
 
     async def close(self, message_id: UUID) -> None:

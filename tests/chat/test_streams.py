@@ -144,6 +144,35 @@ def test_a_reader_in_another_loop_is_woken() -> None:
     assert seen == [[(1, "a"), (2, "b")]]
 
 
+def test_a_redis_that_is_away_breaks_no_answer() -> None:
+    async def story() -> list[int]:
+        store, pk = RedisStreams("redis://127.0.0.1:9/0"), uuid4()
+        numbers = [await store.append(pk, _text(t)) for t in "ab"]
+        with pytest.raises(Gap):
+            await _all(store.read(pk, 0, patience=0.05))
+        await store.close(pk)
+        await store.aclose()
+        return numbers
+
+    assert asyncio.run(asyncio.wait_for(story(), 10)) == [1, 2]
+
+
+@pytest.mark.services
+def test_events_that_redis_missed_are_a_gap() -> None:
+    require_service("Redis", _redis_answers())
+
+    async def story() -> None:
+        store, pk = RedisStreams(REDIS_URL), uuid4()
+        await store.append(pk, _text("a"))
+        store._last_ids[pk] += 1  # the second was counted, but never written
+        await store.append(pk, _text("c"))
+        with pytest.raises(Gap):
+            await _all(store.read(pk, 1, patience=1))
+        await store.aclose()
+
+    asyncio.run(story())
+
+
 def test_old_streams_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chat.streams.KEPT_SECONDS", -1)
 
