@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from chat.blocks import finished_length
+from chat.blocks import Cutter
 from chat.rendering import to_safe_html
 
 
@@ -13,9 +13,9 @@ from chat.rendering import to_safe_html
 class Event:
     """One message to the pages that follow an answer; `data` is JSON-able.
 
-    text {text}: append to the unfinished tail. block {html, tail}: finished Markdown, and the
-    tail that is left. reasoning {text}: append. answer {html}: the whole message anew.
-    receipt {html}: cost and proof. done {}: nothing more will come.
+    text {text, is_code}: append to the unfinished tail. block {html, tail, is_code}: finished
+    Markdown, and the tail that is left. reasoning {text}: append. answer {html}: the whole
+    message anew. receipt {html}: cost and proof. done {}: nothing more will come.
     """
 
     name: str
@@ -24,20 +24,25 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What has grown since the last look: `block` is finished Markdown, `tail` follows it."""
+    """What has grown since the last look: `block` is finished Markdown, `tail` follows it.
+
+    Where no block was finished `tail` is empty: the old one grows by `text`.
+    """
 
     text: str
     reasoning: str
     block: str
     tail: str
+    is_code: bool  # the tail is code whose fence is still open
 
     def events(self) -> list[Event]:
         """The events that bring the pages up to date; formats the finished block."""
         events = [Event("reasoning", {"text": self.reasoning})] if self.reasoning else []
         if self.block:
-            events.append(Event("block", {"html": to_safe_html(self.block), "tail": self.tail}))
+            block = {"html": to_safe_html(self.block), "tail": self.tail}
+            events.append(Event("block", {**block, "is_code": self.is_code}))
         elif self.text:
-            events.append(Event("text", {"text": self.text}))
+            events.append(Event("text", {"text": self.text, "is_code": self.is_code}))
         return events
 
 
@@ -58,7 +63,8 @@ class Live:
     reasoning: str = ""
     _new_text: list[str] = field(default_factory=list)
     _new_reasoning: list[str] = field(default_factory=list)
-    _tail: str = ""
+    _cutter: Cutter = field(default_factory=Cutter)
+    _cut: int = 0  # characters of `text` that were shown as blocks
 
     def add(self, text: str, reasoning: str) -> None:
         """Take in a piece of the provider's stream."""
@@ -72,10 +78,15 @@ class Live:
         text, reasoning = _drain(self._new_text), _drain(self._new_reasoning)
         self.text += text
         self.reasoning += reasoning
-        self._tail += text
-        finished = finished_length(self._tail) if text else 0
-        block, self._tail = self._tail[:finished], self._tail[finished:]
-        return Piece(text=text, reasoning=reasoning, block=block, tail=self._tail)
+        self._cutter.feed(text)
+        start, self._cut = self._cut, self._cutter.finished
+        return Piece(
+            text=text,
+            reasoning=reasoning,
+            block=self.text[start : self._cut],
+            tail=self.text[self._cut :] if start < self._cut else "",
+            is_code=self._cutter.is_in_code,
+        )
 
 
 def _drain(parts: list[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import template
 from django.utils.safestring import SafeString
 
-from chat.blocks import finished_length
+from chat.blocks import begins_with_code, finished_length
 from chat.rendering import to_safe_html
 
 register = template.Library()
@@ -27,6 +27,12 @@ def finished(text: str) -> str:
 def unfinished(text: str) -> str:
     """What follows the complete blocks: shown as it is until it is complete."""
     return text[finished_length(text) :]
+
+
+@register.filter
+def is_code(tail: str) -> bool:
+    """Tell whether an unfinished text is code, to be shown in a fixed width."""
+    return begins_with_code(tail)
 
 
 @register.filter

@@ -18,14 +18,18 @@ function follow(id, url) {
       else end(id);
       document.dispatchEvent(new CustomEvent("chat:grown"));
     });
-  on("text", (article, { text }) => append(part(article, "tail"), text));
+  on("text", (article, { text, is_code }) => {
+    append(part(article, "tail"), text);
+    setCode(part(article, "tail"), is_code);
+  });
   on("reasoning", (article, { text }) => {
     part(article, "reasoning").hidden = false;
     append(part(article, "reasoning-text"), text);
   });
-  on("block", (article, { html, tail }) => {
+  on("block", (article, { html, tail, is_code }) => {
     part(article, "blocks").insertAdjacentHTML("beforeend", html);
     part(article, "tail").textContent = tail;
+    setCode(part(article, "tail"), is_code);
   });
   on("answer", (article, { html }) => replace(article, html));
   on("receipt", (article, { html }) => replace(article.querySelector(".receipt"), html));
@@ -42,6 +46,10 @@ function part(article, name) {
 function append(element, text) {
   if (element?.lastChild?.nodeType === Node.TEXT_NODE) element.lastChild.appendData(text);
   else element?.append(text);
+}
+
+function setCode(tail, isCode) {
+  tail.classList.toggle("answer__tail--code", isCode);
 }
 
 function replace(element, html) {

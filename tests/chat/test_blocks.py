@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 
-from chat.blocks import finished_length
+from chat.blocks import begins_with_code, finished_length
 from chat.live import Live
 
 PARTS = [
@@ -44,6 +45,29 @@ def test_the_cut_depends_on_the_text_alone() -> None:
             latest = finished_length(text[:end])
             shown += finished_length(text[shown:end])
             assert shown == latest, text[:end]
+
+
+def test_a_long_list_is_read_once() -> None:
+    live, started = Live(), time.thread_time()
+    for _ in range(500):
+        live.add("- a\n" * 200, "")
+        live.take()
+    assert time.thread_time() - started < 3
+
+
+@pytest.mark.parametrize(
+    ("tail", "is_code"),
+    [
+        ("```py\nx = 1\n", True),
+        ("~~~\n\nx", True),
+        ("```x``` is code", False),
+        ("  ```\nx", False),
+        ("- a\n", False),
+        ("", False),
+    ],
+)
+def test_an_open_fence_is_code(tail: str, is_code: bool) -> None:
+    assert begins_with_code(tail) is is_code
 
 
 def test_the_pieces_put_together_are_the_text() -> None:

@@ -58,6 +58,16 @@ def test_one_button_for_the_step_that_is_missing(
     assert "data-composer" not in page
 
 
+def test_code_that_is_still_being_written_looks_like_code(
+    signed_in: Client, conversation: Conversation
+) -> None:
+    answer = ask(conversation)
+    Message.objects.filter(pk=answer.pk).update(state="streaming", text="So:\n```py\nx = <1>")
+    page = _page(signed_in, conversation)
+    assert "answer__tail--code" in page
+    assert "x = &lt;1&gt;</div>" in page
+
+
 def test_a_running_answer_is_followed_from_where_the_page_was_made(
     signed_in: Client, conversation: Conversation
 ) -> None:
