@@ -13,10 +13,14 @@ MAX_SYSTEM_PROMPT = 8_000
 _TOO_LONG = "This is %(show_value)d characters long; a message may have %(limit_value)d."
 
 
-class KeyForm(forms.Form):
-    """The key that makes sending a form twice harmless."""
+class QuestionForm(forms.Form):
+    """A message to the model, with the key that makes sending it twice harmless."""
 
     turn_key = forms.UUIDField()
+    text = forms.CharField(
+        max_length=MAX_QUESTION,
+        error_messages={"required": "Write a message first.", "max_length": _TOO_LONG},
+    )
 
     @property
     def key(self) -> UUID:
@@ -29,15 +33,6 @@ class KeyForm(forms.Form):
         for name, errors in self.errors.items():
             return str(errors[0]) if name == "text" else "This form is incomplete. Reload the page."
         return ""
-
-
-class QuestionForm(KeyForm):
-    """A message to the model."""
-
-    text = forms.CharField(
-        max_length=MAX_QUESTION,
-        error_messages={"required": "Write a message first.", "max_length": _TOO_LONG},
-    )
 
 
 class AskingForm(forms.Form):

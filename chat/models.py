@@ -64,12 +64,13 @@ class Message(models.Model):
         INTERRUPTED = "interrupted"  # the connection or this server broke off; the part is kept
         FAILED = "failed"
 
+    BROKEN = (State.FAILED, State.INTERRUPTED)
     RUNNING = (State.PENDING, State.STREAMING)
     READABLE = (State.COMPLETE, State.STOPPED, State.INTERRUPTED)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="messages")
-    turn_key = models.UUIDField(null=True)  # the form's key: sending twice is one turn
+    turn_key = models.UUIDField(null=True)  # of the form, or the answer asked for again: sent once
     role = models.CharField(max_length=10, choices=Role.choices)
     question = models.ForeignKey("self", models.CASCADE, null=True, related_name="answers")
     state = models.CharField(max_length=12, choices=State.choices, default=State.COMPLETE)

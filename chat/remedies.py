@@ -20,7 +20,7 @@ class Remedy:
 
 def remedy(answer: Message) -> Remedy | None:
     """Return what to offer for `answer`, or None where it needs nothing."""
-    if answer.state not in (Message.State.FAILED, Message.State.INTERRUPTED):
+    if answer.state not in Message.BROKEN:
         return None
     known = _REMEDIES.get(answer.problem_kind, Remedy())
     if answer.problem_kind in _BUSY:

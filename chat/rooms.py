@@ -106,7 +106,6 @@ def answer_context(answer: Message, place: Room) -> dict[str, Any]:
         "receipt": getattr(answer, "receipt", None),
         "remedy": help_for,
         "remedy_step": _step(place, help_for),
-        "again_key": uuid4(),
         "room": place,
     }
 

@@ -64,20 +64,23 @@ def ask(conversation: Conversation, *, key: UUID, text: str) -> Turn:
     return Turn(question, answer, is_new=True)
 
 
-def ask_again(answer: Message, *, key: UUID) -> Turn:
-    """Ask the question of `answer` once more, without repeating it.
+def ask_again(answer: Message) -> Turn:
+    """Ask the question of `answer` once more: one time for each answer that went wrong.
 
-    Raises TurnRefused where a later question was asked since, or an answer is running.
+    Raises TurnRefused where nothing went wrong, a later question was asked since, or an answer is
+    running.
     """
     conversation, question = answer.conversation, answer.question
     assert question is not None
+    if answer.state not in Message.BROKEN:
+        raise TurnRefused("Only an answer that failed or broke off can be asked for again.")
     if conversation.messages.questions().filter(created_at__gt=question.created_at).exists():
         raise TurnRefused("Only the newest question can be sent again.")
     try:
         with transaction.atomic():
-            fresh = _pending(question, key)
+            fresh = _pending(question, answer.pk)
     except IntegrityError:
-        return _again(conversation, key)
+        return _again(conversation, answer.pk)
     return Turn(question, fresh, is_new=True)
 
 

@@ -12,7 +12,7 @@ from django_htmx.http import reswap, retarget, trigger_client_event
 from accounts.models import Wallet
 from chat import engine, transitions, turns
 from chat.access import answer_for, conversation_for
-from chat.forms import AskingForm, KeyForm, QuestionForm
+from chat.forms import AskingForm, QuestionForm
 from chat.limits import wait_before_sending
 from chat.models import Conversation
 from chat.rooms import room, service_of, turn_context, wallet_of
@@ -64,10 +64,10 @@ def turn(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
 def again(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
     """Ask the same question once more after its answer failed."""
     answer = answer_for(request.user, network, pk)
-    conversation, form = answer.conversation, KeyForm(request.POST)
+    conversation = answer.conversation
     try:
-        _require(request, service_of(conversation), form)
-        asked = turns.ask_again(answer, key=form.key)
+        _require(request, service_of(conversation))
+        asked = turns.ask_again(answer)
     except TurnRefused as refusal:
         return _refused(request, refusal)
     _run(asked)
@@ -85,7 +85,9 @@ def stop(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
     return redirect("chat:conversation", network, answer.conversation_id)
 
 
-def _require(request: HttpRequest, service: Service | None, form: KeyForm) -> Wallet:
+def _require(
+    request: HttpRequest, service: Service | None, form: QuestionForm | None = None
+) -> Wallet:
     """Return who asks; raises TurnRefused with the first reason why it cannot be sent."""
     wallet = wallet_of(request)
     if wallet is None:
@@ -95,7 +97,7 @@ def _require(request: HttpRequest, service: Service | None, form: KeyForm) -> Wa
         raise TurnRefused("This provider cannot be used. Choose another one.")
     if place.next_step is not None:
         raise TurnRefused(f"One step is missing before this can be sent: {place.next_step.title}.")
-    if not form.is_valid():
+    if form is not None and not form.is_valid():
         raise TurnRefused(form.problem)
     if seconds := wait_before_sending(wallet):
         raise TurnRefused(f"That is a lot of messages for a minute. Wait {seconds} s.")

@@ -185,10 +185,12 @@ def test_sending_again_does_not_repeat_the_question(
 ) -> None:
     failed = ask(conversation)
     _end(failed, "failed")
-    form = {"turn_key": str(uuid4())}
-    for _ in range(2):
-        reply = signed_in.post(f"/{NETWORK}/chat/answers/{failed.pk}/again/", form, headers=HTMX)
+    for state in ("streaming", "complete"):
+        reply = signed_in.post(f"/{NETWORK}/chat/answers/{failed.pk}/again/", headers=HTMX)
         assert reply.status_code == 200
+        Message.objects.filter(pk__in=started).update(state=state)
+    reply = signed_in.post(f"/{NETWORK}/chat/answers/{failed.pk}/again/")
+    assert reply.status_code == 302
     assert Message.objects.questions().count() == 1
     assert Message.objects.answers().count() == 2
     assert len(started) == 1
@@ -202,11 +204,19 @@ def test_only_the_newest_question_can_be_sent_again(
     failed = ask(conversation, "one")
     _end(failed, "failed")
     _end(ask(conversation, "two"))
-    reply = signed_in.post(
-        f"/{NETWORK}/chat/answers/{failed.pk}/again/", {"turn_key": str(uuid4())}, headers=HTMX
-    )
+    reply = signed_in.post(f"/{NETWORK}/chat/answers/{failed.pk}/again/", headers=HTMX)
     assert reply.status_code == 422
     assert started == []
+
+
+@pytest.mark.parametrize("state", ["pending", "streaming", "complete", "stopped"])
+def test_an_answer_that_did_not_fail_is_not_asked_for_again(
+    signed_in: Client, conversation: Conversation, started: list[object], state: str
+) -> None:
+    answer = ask(conversation)
+    _end(answer, state)
+    reply = signed_in.post(f"/{NETWORK}/chat/answers/{answer.pk}/again/", headers=HTMX)
+    assert (reply.status_code, started) == (422, [])
 
 
 def test_stop_ends_the_answer_at_once(
