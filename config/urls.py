@@ -24,6 +24,7 @@ def _robots(request: HttpRequest) -> HttpResponse:
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", _home, name="home"),
     path("robots.txt", _robots, name="robots"),
+    path("api/v1/", include("marketplace.api_urls")),
     path("<slug:network>/account/", include("accounts.urls")),
     path("<slug:network>/build/", include("accounts.build_urls")),
     path("<slug:network>/chat/", include("chat.urls")),
