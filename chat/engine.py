@@ -117,6 +117,8 @@ class Engine:
 def _leave(answering: Answering) -> None:
     """End an answer that nobody will work on any more."""
     pk, interrupted = answering.message_id, Message.State.INTERRUPTED
+    if transitions.give_up(pk):
+        return
     transitions.end(pk, interrupted, answering.shown, SITE_STOPPED)
     for message in Message.objects.answers().ended().filter(pk=pk, closed_at=None):
         receipts.abandon(message)

@@ -124,19 +124,25 @@ def service_of(receipt: Receipt) -> types.Service:
 
 
 def _keep(receipt: Receipt, verdict: Verdict) -> Receipt:
+    """Store the verdict, unless somebody who looked at the same time has found the last one."""
     now = timezone.now()
     network = served()[receipt.message.conversation.network]
-    receipt.outcome, receipt.reason = verdict.outcome.value, verdict.reason
-    receipt.checked_at, receipt.checks = now, receipt.checks + 1
-    receipt.next_check_at = _next_check(receipt, now) if verdict.can_retry else None
-    receipt.evidence = verdict.to_evidence(
-        network=network.slug,
-        chain_id=network.chain_id,
-        response_id=receipt.response_id,
-        checked_at=int(now.timestamp()),
+    receipt.checks += 1
+    open_still = Receipt.objects.filter(pk=receipt.pk, next_check_at__isnull=False)
+    open_still.update(
+        outcome=verdict.outcome.value,
+        reason=verdict.reason,
+        checked_at=now,
+        checks=receipt.checks,
+        next_check_at=_next_check(receipt, now) if verdict.can_retry else None,
+        evidence=verdict.to_evidence(
+            network=network.slug,
+            chain_id=network.chain_id,
+            response_id=receipt.response_id,
+            checked_at=int(now.timestamp()),
+        ),
     )
-    names = ["outcome", "reason", "checked_at", "checks", "next_check_at", "evidence"]
-    receipt.save(update_fields=names)
+    receipt.refresh_from_db()
     return receipt
 
 

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from chat.live import Shown
 from chat.models import Message
+from chat.queries import MessageQuerySet
 from zgcompute.errors import Error
 
 LOST_AFTER = timedelta(seconds=30)  # the engine gives a sign of life every 5
@@ -106,32 +107,52 @@ def close(pk: UUID) -> None:
 
 def interrupt_lost(network: str) -> int:
     """End the running answers whose engine gives no sign of life; returns how many."""
-    now = timezone.now()
-    lost = Message.objects.running().filter(
-        conversation__network=network, touched_at__lt=now - LOST_AFTER
-    )
-    never_sent = list(lost.filter(state=_State.PENDING).values_list("pk", flat=True))
-    broken_off = list(lost.filter(state=_State.STREAMING).values_list("pk", flat=True))
-    return _interrupt(never_sent, _NEVER_SENT) + _interrupt(broken_off, SITE_STOPPED)
+    running = Message.objects.running().filter(conversation__network=network)
+    lost = running.filter(touched_at__lt=timezone.now() - LOST_AFTER)
+    keys = list(lost.values_list("pk", flat=True))
+    return sum(_end_lost(pk) for pk in keys)
+
+
+def give_up(pk: UUID) -> bool:
+    """End an answer that was never sent, and so costs nothing; False where it was claimed."""
+    return bool(_give_up(Message.objects.filter(pk=pk)))
 
 
 def _written(shown: Shown) -> dict[str, Any]:
     return {"text": shown.text, "reasoning": shown.reasoning, "stream_id": shown.stream_id}
 
 
-def _interrupt(keys: list[UUID], problem: Problem) -> int:
+def _end_lost(pk: UUID) -> bool:
+    """End the answer if it still gives no sign of life."""
     now = timezone.now()
-    stale = Message.objects.running().filter(pk__in=keys, touched_at__lt=now - LOST_AFTER)
-    return stale.update(
-        state=_State.INTERRUPTED,
-        problem=problem.message,
-        advice=problem.advice,
-        ended_at=now,
-        touched_at=now,
+    lost = Message.objects.filter(pk=pk, touched_at__lt=now - LOST_AFTER)
+    if _give_up(lost):
+        return True
+    return bool(
+        lost.filter(state=_State.STREAMING).update(
+            state=_State.INTERRUPTED,
+            problem=SITE_STOPPED.message,
+            advice=SITE_STOPPED.advice,
+            ended_at=now,
+            touched_at=now,
+        )
     )
 
 
-_NEVER_SENT = Problem("This site stopped before your message was sent.", "Send it again.")
+def _give_up(messages: MessageQuerySet) -> int:
+    now = timezone.now()
+    return messages.filter(state=_State.PENDING).update(
+        state=_State.FAILED,
+        problem=_NEVER_SENT.message,
+        advice=_NEVER_SENT.advice,
+        ended_at=now,
+        closed_at=now,
+    )
+
+
+_NEVER_SENT = Problem(
+    "This site stopped before your message was sent.", "It costs nothing. Send it again."
+)
 SITE_STOPPED = Problem(
     "This site stopped while the answer was being written.",
     "What had arrived is kept. The provider bills the whole answer all the same.",

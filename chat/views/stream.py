@@ -51,6 +51,8 @@ async def _frames(request: HttpRequest, answer: Message, place: int) -> AsyncIte
                     if streamed is None:
                         break
                     place = streamed.id
+                    if streamed.event.name in _FRAGMENTS:
+                        answer = await _database(_again, answer)
                     yield await _frame(request, answer, streamed.event, place)
                 else:
                     return
@@ -73,8 +75,7 @@ async def _frame(request: HttpRequest, answer: Message, event: Event, place: int
 
 
 def _fragment(request: HttpRequest, answer: Message, name: str) -> str:
-    """The part of the page as the database has it now, made for this visitor."""
-    answer = _again(answer)
+    """The part of the page that shows `answer` as it was read, made for this visitor."""
     place = room(request, answer.conversation.network, service_of(answer.conversation))
     context = {"conversation": answer.conversation, **answer_context(answer, place)}
     return render_to_string(_FRAGMENTS[name], context, request)

@@ -68,6 +68,19 @@ def test_an_engine_that_stops_leaves_the_part_and_says_so(
     assert "bills the whole answer" in answer.advice
 
 
+def test_an_engine_that_stops_gives_up_what_it_has_not_sent(
+    conversation: Conversation, engine_of: Callable[[FakeProvider], Engine]
+) -> None:
+    answer, aurora = ask(conversation), FakeProvider()
+    engine = engine_of(aurora)
+    busy = [engine._database.submit(time.sleep, 0.5) for _ in range(4)]
+    engine.start(answer.pk)
+    engine.close()
+    assert all(one.done() for one in busy)
+    answer.refresh_from_db()
+    assert (answer.state, aurora.bodies) == ("failed", [])
+
+
 def test_an_answer_that_does_not_exist_is_ignored(
     engine_of: Callable[[FakeProvider], Engine],
 ) -> None:

@@ -142,6 +142,30 @@ def test_a_stream_that_is_gone_is_made_up_for_by_the_database(
     assert "So far" in events[0][2]["html"]
 
 
+def test_what_is_shown_after_a_gap_is_of_its_place(
+    alice: Wallet, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Text saved between looking at the row and showing it would come twice."""
+    answer = ask(conversation)
+    rows = Message.objects.filter(pk=answer.pk)
+    rows.update(state="streaming", text="So far", stream_id=40)
+    again = view._again
+
+    def with_news(answer: Message) -> Message:
+        seen = again(answer)
+        rows.update(text="So far and more", stream_id=60)
+        return seen
+
+    monkeypatch.setattr(view, "_again", with_news)
+
+    async def first() -> tuple[int, str, Any]:
+        return await anext(_events(alice, _url(answer, after=12)))
+
+    number, name, shown = asyncio.run(first())
+    assert (number, name) == (40, "answer")
+    assert "and more" not in shown["html"]
+
+
 def test_strangers_and_visitors_find_nothing(
     mallory: Wallet, alice: Wallet, conversation: Conversation
 ) -> None:

@@ -12,6 +12,7 @@ from chat import receipts, transitions
 from chat.models import Conversation, Message, Receipt
 from tests.chat.stage import NETWORK, ask, get_answer
 from zgcompute.testing_providers import FakeProvider, Fault
+from zgcompute.verification import SignatureRecord
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,20 +27,25 @@ def test_a_running_answer_with_a_sign_of_life_is_left_alone(conversation: Conver
     assert transitions.interrupt_lost(NETWORK) == 0
 
 
-@pytest.mark.parametrize(
-    ("state", "words"), [("pending", "before your message was sent"), ("streaming", "is kept")]
-)
-def test_a_lost_answer_is_ended_and_says_what_it_costs(
-    conversation: Conversation, state: str, words: str
-) -> None:
+def test_a_lost_answer_is_ended_and_says_what_it_costs(conversation: Conversation) -> None:
     answer = ask(conversation)
-    _age(answer, 40, state=state, text="The part")
+    _age(answer, 40, state="streaming", text="The part")
     assert transitions.interrupt_lost("testnet") == 0
     assert transitions.interrupt_lost(NETWORK) == 1
     answer.refresh_from_db()
-    assert answer.state == "interrupted"
-    assert words in f"{answer.problem} {answer.advice}"
-    assert answer.text == "The part"
+    assert (answer.state, answer.text) == ("interrupted", "The part")
+    assert "bills the whole answer" in answer.advice
+
+
+def test_an_answer_that_was_never_sent_costs_nothing(conversation: Conversation) -> None:
+    answer = ask(conversation)
+    _age(answer, 40)
+    assert transitions.interrupt_lost(NETWORK) == 1
+    receipts.check_due(NETWORK)
+    answer = Message.objects.with_proof().get(pk=answer.pk)
+    assert (answer.state, answer.is_open) == ("failed", False)
+    assert "costs nothing" in answer.advice
+    assert not hasattr(answer, "receipt")
 
 
 def test_an_ended_answer_without_a_bill_gets_an_honest_one(conversation: Conversation) -> None:
@@ -82,3 +88,17 @@ def test_a_verdict_is_final(conversation: Conversation) -> None:
     receipt = get_answer(ask(conversation).pk, FakeProvider()).receipt
     again = receipts.check(receipt.pk, connect=lambda *_: FakeProvider(fault=Fault.NO_SIGNATURE))
     assert (again.outcome, again.checks) == ("verified", 1)
+
+
+def test_a_verdict_found_meanwhile_is_not_overwritten(conversation: Conversation) -> None:
+    """A worker and the person look at once; the slower one still found no signature."""
+    silent = FakeProvider(fault=Fault.NO_SIGNATURE)
+    receipt = get_answer(ask(conversation).pk, silent).receipt
+
+    class Slow(FakeProvider):
+        def signature(self, response_id: str, model: str = "") -> SignatureRecord:
+            Receipt.objects.update(outcome="verified", next_check_at=None)
+            return silent.signature(response_id, model)
+
+    again = receipts.check(receipt.pk, connect=lambda *_: Slow(), budget=0)
+    assert (again.outcome, again.next_check_at) == ("verified", None)
