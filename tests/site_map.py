@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.urls import URLPattern, URLResolver, get_resolver
+
+_PART = re.compile(r"<(?:(?P<converter>\w+):)?(?P<name>\w+)>")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An address by its name; `owned` are the parts of it that belong to one wallet."""
+    """An address by its name; `is_owned` where a part of it belongs to one wallet."""
 
     name: str
     path: str
-    owned: frozenset[str]
+    is_owned: bool
 
 
 def pages(shared: Mapping[str, Any], owned: Mapping[str, Any]) -> list[Page]:
@@ -24,36 +27,31 @@ def pages(shared: Mapping[str, Any], owned: Mapping[str, Any]) -> list[Page]:
     `shared` and `owned` map a part, as "uuid pk", to an example; one that holds for a single
     pattern only is "chat:answer uuid pk".
     """
-    return [_page(name, parts, shared, owned) for name, parts in _patterns(get_resolver(), "", ())]
+    return [_page(name, route, shared, owned) for name, route in _routes(get_resolver(), "", "/")]
 
 
-def _page(
-    name: str, parts: tuple[str, ...], shared: Mapping[str, Any], owned: Mapping[str, Any]
-) -> Page:
-    mine = {part: _example(name, part, owned) for part in parts if part not in shared}
-    values = {part: shared[part] for part in parts if part in shared} | mine
-    kwargs = {part.split()[-1]: value for part, value in values.items()}
-    return Page(name, reverse(name, kwargs=kwargs), frozenset(mine))
+def _page(name: str, route: str, shared: Mapping[str, Any], owned: Mapping[str, Any]) -> Page:
+    is_owned = False
+
+    def example(found: re.Match[str]) -> str:
+        nonlocal is_owned
+        part = f"{found['converter'] or 'str'} {found['name']}"
+        if part in shared:
+            return str(shared[part])
+        is_owned = True
+        for key in (f"{name} {part}", part):
+            if key in owned:
+                return str(owned[key])
+        raise KeyError(f"The tests of every page need an example of {part!r} for {name!r}.")
+
+    path = _PART.sub(example, route)
+    return Page(name, path, is_owned)
 
 
-def _example(name: str, part: str, owned: Mapping[str, Any]) -> Any:
-    try:
-        return owned.get(f"{name} {part}") or owned[part]
-    except KeyError:
-        raise KeyError(f"tests of every page need an example of {part!r} for {name!r}") from None
-
-
-def _patterns(
-    resolver: URLResolver, namespace: str, parts: tuple[str, ...]
-) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _routes(resolver: URLResolver, namespace: str, base: str) -> Iterator[tuple[str, str]]:
     for entry in resolver.url_patterns:
-        inside = (*parts, *_parts(entry))
+        route = base + str(entry.pattern)
         if isinstance(entry, URLPattern):
-            yield f"{namespace}{entry.name}", inside
+            yield f"{namespace}{entry.name or entry.callback.__name__}", route
         else:
-            yield from _patterns(entry, f"{entry.namespace}:" if entry.namespace else "", inside)
-
-
-def _parts(entry: URLPattern | URLResolver) -> Iterator[str]:
-    for name, converter in entry.pattern.converters.items():
-        yield f"{type(converter).__name__.removesuffix('Converter').lower()} {name}"
+            yield from _routes(entry, f"{entry.namespace}:" if entry.namespace else "", route)
