@@ -68,6 +68,17 @@ def test_code_that_is_still_being_written_looks_like_code(
     assert "x = &lt;1&gt;</div>" in page
 
 
+def test_after_each_step_the_header_tells_what_is_available(
+    signed_in: Client, conversation: Conversation
+) -> None:
+    for url in (f"{conversation.pk}/ready/", f"ready/{conversation.provider}/"):
+        part = signed_in.get(HOME + url, headers={"HX-Request": "true"}).content.decode()
+        chip = part.split('id="wallet-chip-amount"')[1]
+        assert 'hx-swap-oob="true"' in chip
+        assert ", available" in chip
+    assert 'hx-swap-oob="true"' not in _page(signed_in, conversation)
+
+
 def test_a_running_answer_is_followed_from_where_the_page_was_made(
     signed_in: Client, conversation: Conversation
 ) -> None:
