@@ -47,6 +47,7 @@ class Language:
     literal: Callable[[str], str]
     installation: str
     run: str
+    where: str = ""  # where the installation is to be run, if anywhere in particular
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +113,9 @@ LANGUAGES = {
         "zgcompute",
         "python",
         python_literal,
-        "pip install . (in a checkout of this project)",
+        "pip install .",
         "python hello.py",
+        " in a checkout of this project",
     ),
 }
 

@@ -106,7 +106,7 @@ def elsewhere(request: WalletRequest, network: str, address: str) -> HttpRespons
             keys.mark(request.user, network, service.provider, _slot(slot))
     except Error as refusal:
         error = refusal
-    context = {"service": service, "error": error, "slot": slot}
+    context = {"service": service, "error": error, "slot": slot if error else ""}
     status = 422 if error else 200
     response = render(request, "accounts/_key_elsewhere.html", context, status=status)
     return response if error else trigger_client_event(response, "keys-changed", after="settle")
@@ -189,7 +189,9 @@ def _signing(
         "error": error,
         **_place(request),
     }
-    return render(request, "accounts/_key_sign.html", context, status=422 if error else 200)
+    status = 422 if error else 200
+    response = render(request, "accounts/_key_sign.html", context, status=status)
+    return trigger_client_event(response, "keys-changed", after="settle")
 
 
 def _place(request: WalletRequest) -> dict[str, bool]:

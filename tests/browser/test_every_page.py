@@ -17,7 +17,17 @@ BAD = {"serious", "critical"}
 
 def _paths(devnet: Devnet) -> list[str]:
     aurora = devnet.address("aurora")
-    return ["", "?view=table", "?q=nothing-like-this", f"providers/{aurora}/", "account/", "chat/"]
+    return [
+        "",
+        "?view=table",
+        "?q=nothing-like-this",
+        f"providers/{aurora}/",
+        "account/",
+        f"account/keys/?provider={aurora}",
+        "build/",
+        f"build/{aurora}/",
+        "chat/",
+    ]
 
 
 @pytest.mark.parametrize("size", SIZES)
