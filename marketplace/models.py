@@ -19,6 +19,7 @@ from marketplace.measurements import Measured as Measured
 from marketplace.model_rows import ModelRow as ModelRow
 from marketplace.network import is_local
 from marketplace.queries import PROBE_OVERDUE, ServiceQuerySet
+from marketplace.verifications import ProviderVerification as ProviderVerification
 from zgcompute import types
 
 OVERDUE = timedelta(seconds=90)

@@ -6,11 +6,17 @@ recorded where the pages show it.
 
 from __future__ import annotations
 
-from celery import shared_task
+import logging
 
-from marketplace import catalog, health, mirror, rollup
+from celery import shared_task
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+from marketplace import catalog, health, mirror, rollup, verifying
 from marketplace.leases import lease
 from marketplace.network import chain, served
+
+_log = logging.getLogger(__name__)
 
 
 @shared_task
@@ -36,3 +42,23 @@ def probe_services(network: str) -> None:
         if mine:
             health.probe_services(served()[network])
             rollup.refresh(network)
+
+
+@shared_task
+def verify_waiting(network: str) -> None:
+    """Run the verifications of providers that somebody asked for."""
+    with lease(f"verify_waiting {network}", seconds=600) as mine:
+        if mine:
+            verifying.run_waiting(served()[network])
+
+
+def verify_later(network: str) -> None:
+    """Ask for a look at once; where the queue is down, the timetable's next sweep does the work."""
+
+    def ask() -> None:
+        try:
+            verify_waiting.delay(network)
+        except OperationalError as error:
+            _log.warning("The queue did not take a task: %s", error)
+
+    transaction.on_commit(ask)

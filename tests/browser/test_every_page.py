@@ -22,6 +22,7 @@ def _paths(devnet: Devnet) -> list[str]:
         "?view=table",
         "?q=nothing-like-this",
         f"providers/{aurora}/",
+        f"providers/{aurora}/verification/",
         "account/",
         f"account/keys/?provider={aurora}",
         "build/",

@@ -25,7 +25,7 @@ def test_the_tasks_fill_the_database(chain: FakeChain) -> None:
     assert Service.objects.count() == 1
 
 
-@pytest.mark.parametrize("task", ["watch_block", "sync_services", "probe_services"])
+@pytest.mark.parametrize("task", ["watch_block", "sync_services", "probe_services", "verify_waiting"])
 def test_a_task_that_still_runs_is_not_started_again(chain: FakeChain, task: str) -> None:
     with lease(f"{task} devnet", seconds=60):
         getattr(tasks, task)("devnet")
@@ -45,7 +45,7 @@ def test_the_timetable_knows_them_all() -> None:
     from config.celery import TIMETABLE
 
     ours = {name.rpartition(".")[2] for name in TIMETABLE if name.startswith("marketplace.")}
-    assert ours == {"watch_block", "sync_services", "probe_services"}
+    assert ours == {"watch_block", "sync_services", "probe_services", "verify_waiting"}
     assert all(callable(getattr(tasks, name)) for name in ours)
 
 

@@ -15,8 +15,12 @@ from zgcompute.attestation.provider import (
     check_provider,
     report_quote,
 )
+from zgcompute.attestation.verdicts import Check
 from zgcompute.errors import MalformedReply, ProviderError, ReplyTooLarge
 from zgcompute.types import Service
+
+
+Progress = Callable[[str, tuple[Check, ...]], None]
 
 
 class ReportSource(Protocol):
@@ -35,23 +39,29 @@ def verify_provider(
     *,
     listed: bool = True,
     fetch: Fetcher | None = fetch_collateral,
-    progress: Callable[[str], None] = lambda step: None,
+    progress: Progress = lambda step, checks: None,
     now: Callable[[], float] = time.time,
 ) -> ProviderVerdict:
     """Fetch the reports of `provider` and run every check over them.
 
     `fetch` gets Intel's lists for a quote (None: do without), `progress` is told each step in
-    words. What cannot be had becomes a check that could not be done; provider errors never leave.
+    words, with the checks that are done by then. What cannot be had becomes a check that could not be done; provider errors never leave.
     """
-    received = []
-    for wanted in expected_reports(provider.service):
-        progress(f"Fetching the report of the {wanted.role}")
+    service, received = provider.service, list[Received]()
+
+    def tell(step: str) -> None:
+        so_far = check_provider(service, received, checked_at=int(now()), listed=listed)
+        subjects = {"contract", *(report.role for report in received)}
+        progress(step, tuple(check for check in so_far.checks if check.subject in subjects))
+
+    for wanted in expected_reports(service):
+        tell(f"Fetching the report of the {wanted.role}")
         report = _fetch_report(provider, wanted.role)
         if fetch is not None and report.body is not None:
-            progress(f"Checking the report of the {wanted.role}")
+            tell(f"Checking the report of the {wanted.role}")
             report = _with_collateral(report, report.body, fetch, int(now()))
         received.append(report)
-    return check_provider(provider.service, received, checked_at=int(now()), listed=listed)
+    return check_provider(service, received, checked_at=int(now()), listed=listed)
 
 
 def _fetch_report(provider: ReportSource, role: str) -> Received:

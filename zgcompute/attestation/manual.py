@@ -70,7 +70,10 @@ def _image(verdict: ProviderVerdict) -> ManualStep:
     ]
     if _IMAGE.fullmatch(name) and _DIGEST.fullmatch(digest):
         commands.append(f"docker buildx imagetools inspect {name}@{digest}")
-        commands.append(f"open https://search.sigstore.dev/?hash={digest}")
+        commands.append(
+            f"curl -s -H 'content-type: application/json' -d '{{\"hash\":\"{digest}\"}}'"
+            " https://rekor.sigstore.dev/api/v1/index/retrieve"
+        )
     return ManualStep(
         "Compare the container images with published builds",
         "The compose file names what runs. Look up each image's digest at its publisher and in"

@@ -102,11 +102,15 @@ def test_a_reply_against_the_rules_fails(error: Exception) -> None:
 
 
 def test_the_steps_are_told_as_they_happen() -> None:
-    steps: list[str] = []
-    verify_provider(Source(*bodies()), fetch=None, progress=steps.append)
+    steps: list[tuple[str, set[str]]] = []
+    verify_provider(
+        Source(*bodies()),
+        fetch=None,
+        progress=lambda step, checks: steps.append((step, {check.subject for check in checks})),
+    )
     assert steps == [
-        "Fetching the report of the broker",
-        "Fetching the report of the model server",
+        ("Fetching the report of the broker", {"contract"}),
+        ("Fetching the report of the model server", {"contract", BROKER}),
     ]
 
 
