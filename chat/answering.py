@@ -47,6 +47,7 @@ SAVE_SECONDS = 1.0
 TOUCH_SECONDS = 5.0
 DRAIN_SECONDS = 120.0  # how long the rest is read after a stop
 ANSWER_SECONDS = 1800.0
+MAX_CHARACTERS = 400_000  # of text and reasoning that are shown and kept
 _RENDERED_INLINE = 4000  # characters; longer blocks are formatted in a thread
 
 
@@ -113,7 +114,7 @@ class Answering:
         failure = await self._stream(work)
         if isinstance(failure, _SESSION_OVER):
             await self._database(assignments.drop_session, work)
-        problem = None if failure is None else Problem.of(failure)
+        problem = self._problem(failure)
         if self._is_free(failure):
             await self._end(problem)
             return
@@ -157,7 +158,7 @@ class Answering:
         async with provider.stream_chat(work.api_key, work.body) as stream:
             async for delta in stream:
                 self._first_token = self._first_token or time.monotonic()
-                if self._is_quiet:
+                if self._is_quiet or self._is_too_long:
                     self._unshown.append(delta.text)
                 else:
                     self._live.add(delta.text, delta.reasoning)
@@ -210,6 +211,15 @@ class Answering:
         await self._tell("answer")
         return receipt_id
 
+    @property
+    def _is_too_long(self) -> bool:
+        return self._live.size >= MAX_CHARACTERS
+
+    def _problem(self, failure: Error | None) -> Problem | None:
+        if failure is not None:
+            return Problem.of(failure)
+        return _TOO_LONG if self._is_too_long else None
+
     def _final_state(self, problem: Problem | None) -> str:
         if problem is None:
             return Message.State.COMPLETE
@@ -249,6 +259,11 @@ def _milliseconds(start: float, end: float | None) -> int | None:
 
 _SESSION_OVER = SessionExpired | SessionRevoked | SessionInvalid
 _NOT_REACHED = ProviderUnreachable | DestinationRefused
+_TOO_LONG = Problem(
+    f"The answer is longer than {MAX_CHARACTERS:,} characters.",
+    "The rest is not kept here; bill and proof are of the whole answer.",
+    kind="AnswerTooLong",
+)
 _OUR_FAULT = Problem(
     "Something broke on our side while the answer was being written.",
     "Send it again. The provider may bill the answer that was lost.",

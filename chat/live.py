@@ -61,6 +61,7 @@ class Live:
 
     text: str = ""
     reasoning: str = ""
+    size: int = 0  # characters of both, shown or not yet
     _new_text: list[str] = field(default_factory=list)
     _new_reasoning: list[str] = field(default_factory=list)
     _cutter: Cutter = field(default_factory=Cutter)
@@ -68,6 +69,7 @@ class Live:
 
     def add(self, text: str, reasoning: str) -> None:
         """Take in a piece of the provider's stream."""
+        self.size += len(text) + len(reasoning)
         if text:
             self._new_text.append(text)
         if reasoning:

@@ -52,5 +52,7 @@ _REMEDIES = {
     "MalformedReply": _ELSEWHERE,
     "DestinationRefused": _ONLY_ELSEWHERE,
     "ServiceMissing": _ONLY_ELSEWHERE,
+    "ReplyTooLarge": _ONLY_ELSEWHERE,
+    "AnswerTooLong": _ONLY_ELSEWHERE,
     "ModelNotServed": _ONLY_ELSEWHERE,
 }

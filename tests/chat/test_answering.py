@@ -8,7 +8,7 @@ import json
 import pytest
 
 from accounts.models import ProviderSession, Usage
-from chat import transitions
+from chat import answering, transitions
 from chat.answering import Answering
 from chat.models import Conversation, Message
 from chat.streams import MemoryStreams
@@ -87,6 +87,18 @@ def test_a_broken_connection_keeps_the_part_and_knows_no_fee(conversation: Conve
     assert answer.receipt.fee is None
     assert not Usage.objects.exists()
     assert (answer.receipt.outcome, answer.receipt.can_retry) == ("not checked", False)
+
+
+def test_an_answer_without_end_is_cut_but_billed_and_proved_whole(
+    conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering, "MAX_CHARACTERS", 50)
+    aurora = FakeProvider(answer="word " * 100)
+    answer = get_answer(ask(conversation).pk, aurora)
+    assert (answer.state, answer.problem_kind) == ("interrupted", "AnswerTooLong")
+    assert 50 <= len(answer.text) < 100
+    assert answer.receipt.fee == aurora.unsettled
+    assert answer.receipt.outcome == "verified"
 
 
 @pytest.mark.parametrize(
@@ -184,13 +196,13 @@ async def _stopped_after(
     answer: Message, aurora: FakeProvider, *, characters: int, is_told: bool = True
 ) -> None:
     work = tools(aurora, MemoryStreams())
-    answering = Answering(answer.pk, work)
-    running = asyncio.create_task(answering.run())
-    while len(answering.shown.text) < characters:  # noqa: ASYNC110
+    running_answer = Answering(answer.pk, work)
+    running = asyncio.create_task(running_answer.run())
+    while len(running_answer.shown.text) < characters:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     await asyncio.to_thread(transitions.stop, answer.pk)
     if is_told:
-        answering.is_over.set()
+        running_answer.is_over.set()
     await running
 
 
