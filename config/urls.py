@@ -28,6 +28,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("<slug:network>/account/", include("accounts.urls")),
     path("<slug:network>/build/", include("accounts.build_urls")),
     path("<slug:network>/chat/", include("chat.urls")),
+    path("<slug:network>/", include("marketplace.model_urls")),
     path("<slug:network>/", include("marketplace.urls")),
 ]
 handler404 = "marketplace.problems.not_found"

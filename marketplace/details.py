@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from marketplace import history, prices
+from marketplace import history, model_names, prices
 from marketplace.models import Service
 from marketplace.offers import Offer, offers
 from zgcompute.fees import Fee
@@ -31,6 +31,7 @@ class Details:
     offers: list[Offer]
     has_several: bool
     changes: list[history.Line]
+    model_url: str
 
     @property
     def listed_at(self) -> datetime | None:
@@ -60,6 +61,7 @@ def details(service: Service, network: Network) -> Details:
         offers=[offer for offer in offers(service) if offer.row],
         has_several=listed.info.multi_model,
         changes=history.lines(service),
+        model_url=model_names.url(network.slug, service.model) if service.model else "",
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from marketplace import model_rows, prices
+from marketplace.measurements import Measured
 from marketplace.model_rows import ModelRow
 from marketplace.models import Service
 
@@ -30,6 +31,11 @@ class Offer:
     def name(self) -> str:
         """The model's name: of a single model the one on chain, of several the listed one."""
         return self.row.model_id if self.is_one_of_many and self.row else self.service.model
+
+    @property
+    def measured(self) -> Measured | None:
+        """The service's figures, or None before the first round of measuring."""
+        return getattr(self.service, "measured", None)
 
     @property
     def can_chat(self) -> bool:

@@ -1,0 +1,106 @@
+"""Services side by side: on a model's page all that offer it, on the compare page up to four."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Exists, OuterRef, Q
+
+from marketplace.model_rows import ModelRow
+from marketplace.models import Service
+from marketplace.offers import Offer, offers
+from zgcompute.addresses import checksum
+from zgcompute.errors import InvalidAddress
+
+MOST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPage:
+    """All offers of one model; `former` are services that offered it and are gone."""
+
+    name: str
+    offers: list[Offer]
+    former: list[Service]
+
+    @property
+    def row(self) -> ModelRow | None:
+        return next((offer.row for offer in self.offers if offer.row), None)
+
+    @property
+    def can_compare(self) -> bool:
+        return len(self.offers) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class PriceRow:
+    """One kind of price: an amount in neuron per `unit` of each service, None where it has none."""
+
+    label: str
+    unit: str
+    amounts: list[int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Up to four services in the order asked for, and what was asked for in vain."""
+
+    offers: list[Offer]
+    unknown: int
+    left_out: int
+
+    @property
+    def prices(self) -> list[PriceRow]:
+        kinds = {(p.label, p.unit): None for offer in self.offers for p in offer.price_list.prices}
+        return [PriceRow(label, unit, self._amounts(label, unit)) for label, unit in kinds]
+
+    def _amounts(self, label: str, unit: str) -> list[int | None]:
+        return [
+            next(
+                (p.amount for p in o.price_list.prices if (p.label, p.unit) == (label, unit)), None
+            )
+            for o in self.offers
+        ]
+
+    @property
+    def has_cached(self) -> bool:
+        return any(offer.price_list.cached_input is not None for offer in self.offers)
+
+
+def model_page(network: str, name: str) -> ModelPage | None:
+    """Return everything about the model called `name`, or None if nobody ever offered it."""
+    rows = ModelRow.objects.filter(service=OuterRef("pk"), model_id=name).order_by()
+    services = Service.objects.on(network).filter(Q(model=name) | Exists(rows))
+    with_rows = services.measured().prefetch_related("model_rows").cheapest_first()
+    found = list(with_rows)
+    listed = [service for service in found if service.removed_at is None]
+    offered = [offer for service in listed for offer in offers(service) if offer.name == name]
+    former = [service for service in found if service.removed_at and service.model == name]
+    return ModelPage(name, offered, former) if offered or former else None
+
+
+def comparison(network: str, wanted: Sequence[str]) -> Comparison:
+    """Return the listed services of the providers `wanted`, without repetitions."""
+    addresses = list(dict.fromkeys(filter(None, map(_address, wanted[:50]))))
+    services = Service.objects.on(network).listed().filter(provider__in=addresses)
+    found = {s.provider: s for s in services.measured().prefetch_related("model_rows")}
+    known = [found[address] for address in addresses if address in found]
+    return Comparison(
+        offers=[_whole(service) for service in known[:MOST]],
+        unknown=len(set(wanted[:50])) - len(known),
+        left_out=max(0, len(known) - MOST),
+    )
+
+
+def _whole(service: Service) -> Offer:
+    """The service as one column, also if it has several models."""
+    own = offers(service)
+    return own[0] if not own[0].is_one_of_many else Offer(service, None)
+
+
+def _address(text: str) -> str | None:
+    try:
+        return checksum(text)
+    except InvalidAddress:
+        return None
