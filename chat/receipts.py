@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts import usage
@@ -29,6 +30,7 @@ from zgcompute.verification import Verdict
 
 PATIENCE = 8.0  # seconds; a signature is there a moment after the answer
 Connect = Callable[[types.Service, bool], SignatureSource]
+CHECKS_OF_A_PROVIDER = 5  # in one round of the workers
 FIRST_RETRY = timedelta(seconds=15)  # doubled after each look that found no signature yet
 
 _BROKEN_OFF = "The answer broke off: the bytes received are not whole, so no signature fits them."
@@ -54,6 +56,7 @@ def write(work: Assignment, facts: Facts) -> int:
     outcome = facts.outcome
     fee = chat_fee(work.service, outcome.usage, facts.text) if outcome else None
     with transaction.atomic():
+        Receipt.objects.filter(message_id=work.message_id, reason=_NEVER_LOOKED).delete()
         receipt, is_new = Receipt.objects.get_or_create(
             message_id=work.message_id,
             defaults={
@@ -102,7 +105,7 @@ def check_due(network: str) -> int:
     due = Receipt.objects.filter(
         message__conversation__network=network, next_check_at__lte=timezone.now()
     )
-    keys = list(due.order_by("next_check_at").values_list("pk", flat=True)[:50])
+    keys = _fairly(due.order_by("next_check_at"))
     for key in keys:
         check(key, budget=0)
     return len(keys)
@@ -149,6 +152,14 @@ def _keep(receipt: Receipt, verdict: Verdict) -> Receipt:
 def _next_check(receipt: Receipt, now: datetime) -> datetime | None:
     next_check = now + FIRST_RETRY * 2 ** (receipt.checks - 1)
     return next_check if next_check < receipt.answered_at + SIGNATURE_KEPT else None
+
+
+def _fairly(due: QuerySet[Receipt]) -> list[int]:
+    """The first of each provider's: one that lets us wait must not hold up the others."""
+    by_provider: dict[str, list[int]] = {}
+    for pk, provider in due.values_list("pk", "message__conversation__provider")[:1000]:
+        by_provider.setdefault(provider, []).append(pk)
+    return [pk for keys in by_provider.values() for pk in keys[:CHECKS_OF_A_PROVIDER]][:50]
 
 
 def _settle_abandoned(network: str) -> None:

@@ -84,6 +84,16 @@ def ask_again(answer: Message) -> Turn:
     return Turn(question, fresh, is_new=True)
 
 
+def delete(conversation: Conversation) -> bool:
+    """Delete it with its answers and proofs; False while an answer is still on its way."""
+    with transaction.atomic():
+        list(Conversation.objects.select_for_update().filter(pk=conversation.pk))  # nobody asks now
+        if conversation.messages.answers().filter(closed_at=None).exists():
+            return False
+        conversation.delete()
+    return True
+
+
 def turns_of(conversation: Conversation) -> list[Turn]:
     """The newest turns of the conversation, oldest first, each with its newest answer."""
     newest = conversation.messages.questions().order_by("-created_at")[:SHOWN_TURNS]

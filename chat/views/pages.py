@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
+from chat import turns
 from chat.access import conversation_for
 from chat.forms import AskingForm
 from chat.models import Conversation
@@ -84,11 +85,9 @@ def asking(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
 @require_POST
 def deletion(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
     """Delete a conversation with its answers and proofs; its usage stays in the account."""
-    shown: Conversation = conversation_for(request.user, network, pk)
-    if shown.messages.answers().filter(closed_at=None).exists():
+    if not turns.delete(conversation_for(request.user, network, pk)):
         advice = "Wait for it, or stop it; then delete the conversation."
         return problem(request, "An answer is still on its way.", advice, status=409)
-    shown.delete()
     return redirect("chat:home", network)
 
 

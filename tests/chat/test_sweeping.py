@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 
@@ -57,6 +58,27 @@ def test_an_ended_answer_without_a_bill_gets_an_honest_one(conversation: Convers
     assert (answer.receipt.fee, answer.receipt.outcome) == (None, "not checked")
 
 
+def test_an_engine_that_was_given_up_too_early_still_writes_the_bill(
+    conversation: Conversation,
+) -> None:
+    """It slept, say in a suspended machine, while the workers thought it lost."""
+    answer, aurora = ask(conversation), FakeProvider(answer="word " * 20)
+
+    class Sleepy(FakeProvider):
+        def stream_chat(self, api_key: str, body: bytes) -> object:  # type: ignore[override]
+            rows = Message.objects.filter(pk=answer.pk)
+            threads = ThreadPoolExecutor(1)
+            threads.submit(rows.update, state="interrupted").result()
+            threads.submit(lambda: receipts.abandon(rows.get())).result()
+            return aurora.stream_chat(api_key, body)
+
+        def signature(self, response_id: str, model: str = "") -> SignatureRecord:
+            return aurora.signature(response_id, model)
+
+    receipt = get_answer(answer.pk, Sleepy()).receipt
+    assert (receipt.fee, receipt.outcome) == (aurora.unsettled, "verified")
+
+
 def test_a_late_signature_is_found(
     conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -69,6 +91,19 @@ def test_a_late_signature_is_found(
     assert receipts.check_due(NETWORK) == 1
     receipt.refresh_from_db()
     assert (receipt.outcome, receipt.next_check_at) == ("verified", None)
+
+
+def test_one_provider_does_not_hold_up_the_others(
+    conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = FakeProvider(fault=Fault.NO_SIGNATURE)
+    for _ in range(3):
+        get_answer(ask(conversation).pk, silent)
+    monkeypatch.setattr(receipts, "_connect", lambda *_: silent)
+    monkeypatch.setattr(receipts, "CHECKS_OF_A_PROVIDER", 2)
+    Receipt.objects.update(next_check_at=timezone.now())
+    assert receipts.check_due(NETWORK) == 2
+    assert receipts.check_due(NETWORK) == 1
 
 
 def test_a_signature_that_never_comes_is_given_up(conversation: Conversation) -> None:
