@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import trigger_client_event
 
@@ -90,6 +91,7 @@ def seal(request: WalletRequest, network: str, key: int) -> HttpResponse:
     return trigger_client_event(response, "keys-changed", after="settle")
 
 
+@sensitive_post_parameters("key")
 @never_cache
 @require_POST
 @signed_in
