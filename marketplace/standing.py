@@ -127,7 +127,8 @@ _VERIFIED = Standing(
     "Verified",
     "shield-check",
     "good",
-    "Every required check passed.",
+    "Every required check passed. Whether the operating system is a published build is left to "
+    "you: see the end of its page.",
 )
 _FAILED = Standing(
     "Failed",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
 
@@ -49,10 +48,11 @@ class Source:
 
 
 @pytest.fixture(autouse=True)
-def _queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def queue(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The networks whose workers were called; no broker is needed."""
     asked: list[str] = []
     monkeypatch.setattr(tasks, "verify_later", asked.append)
-    return iter([asked])
+    return asked
 
 
 @pytest.fixture
@@ -100,8 +100,11 @@ def test_nobody_has_asked_yet(client: Client, service: Service) -> None:
     assert "Never checked" in client.get(service.get_absolute_url()).content.decode()
 
 
-def test_asking_starts_one_that_the_page_watches(client: Client, service: Service) -> None:
+def test_asking_starts_one_that_the_page_watches(
+    client: Client, service: Service, queue: list[str]
+) -> None:
     response = client.post(url(service))
+    assert queue == ["devnet"]
     assert response.headers["Location"] == url(service)
     assert "Checking now: waiting for its turn" in page(client, service)
     assert 'hx-trigger="every 1s"' in page(client, service)

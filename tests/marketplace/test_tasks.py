@@ -25,7 +25,9 @@ def test_the_tasks_fill_the_database(chain: FakeChain) -> None:
     assert Service.objects.count() == 1
 
 
-@pytest.mark.parametrize("task", ["watch_block", "sync_services", "probe_services", "verify_waiting"])
+@pytest.mark.parametrize(
+    "task", ["watch_block", "sync_services", "probe_services", "verify_waiting"]
+)
 def test_a_task_that_still_runs_is_not_started_again(chain: FakeChain, task: str) -> None:
     with lease(f"{task} devnet", seconds=60):
         getattr(tasks, task)("devnet")

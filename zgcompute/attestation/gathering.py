@@ -19,7 +19,6 @@ from zgcompute.attestation.verdicts import Check
 from zgcompute.errors import MalformedReply, ProviderError, ReplyTooLarge
 from zgcompute.types import Service
 
-
 Progress = Callable[[str, tuple[Check, ...]], None]
 
 
@@ -45,7 +44,8 @@ def verify_provider(
     """Fetch the reports of `provider` and run every check over them.
 
     `fetch` gets Intel's lists for a quote (None: do without), `progress` is told each step in
-    words, with the checks that are done by then. What cannot be had becomes a check that could not be done; provider errors never leave.
+    words, with the checks that are done by then. What cannot be had becomes a check that could not
+    be done; provider errors never leave.
     """
     service, received = provider.service, list[Received]()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from zgcompute.attestation import intel
 from zgcompute.attestation.quotes import TdQuote
@@ -79,15 +79,16 @@ def check_tcb(quote: bytes, collateral: str, problem: str, now: int) -> Check:
         report = json.loads(verify(quote, QuoteCollateralV3.from_json(collateral), now).to_json())
     except (ValueError, RuntimeError, TypeError) as error:
         return TCB.failed(f"Intel's lists do not confirm this quote: {str(error)[:300]}")
-    status = str(report.get("status", ""))
-    advisories = ", ".join(str(name) for name in report.get("advisory_ids", ()))[:300]
+    return judge_status(str(report.get("status", "")), report.get("advisory_ids", ()))
+
+
+def judge_status(status: str, advisories: Iterable[str]) -> Check:
+    """Judge what Intel says of a platform: only what is current passes."""
+    known = ", ".join(advisories)[:300]
     if status in _CURRENT:
-        return TCB.passed(expected="UpToDate", found=status, reason=advisories)
-    return TCB.failed(
-        f"Intel calls this platform {status}. {advisories}".strip(),
-        expected="UpToDate",
-        found=status,
-    )
+        return TCB.passed(expected="UpToDate", found=status, reason=known)
+    reason = f"Intel calls this platform {status or 'nothing known'}. {known}".strip()
+    return TCB.failed(reason, expected="UpToDate", found=status)
 
 
 def _verified(question: Question, verify: Callable[[], None], expected: str) -> Check:

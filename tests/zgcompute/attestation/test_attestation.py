@@ -48,7 +48,7 @@ from zgcompute.types import Address, Service
 GENUINE_SIGNER = Address("0xDC1A4da6BdCD90c20d7FF53a6cDc11fBf0E2303C")
 GENUINE_MODEL_SIGNER = Address("0x8a4D4984CF370210dFEeFC773FAf9bb0edE97cC0")
 FOREIGN = Address("0x3333333333333333333333333333333333333333")
-NOT_KNOWN = {"freshness", "tcb-status"}  # beyond what a report can show
+NOT_KNOWN = {"freshness", "tcb-status", "os-published"}  # beyond what a report can show
 
 Reports = dict[str, dict[str, Any]]
 
