@@ -27,6 +27,22 @@ def test_tampered_forged_and_unsigned_answers_are_named_as_such(
     expect(ready.page.locator("[data-outcome=verified]")).to_have_count(0)
 
 
+def test_a_late_signature_is_waited_for_and_a_huge_answer_is_cut(
+    ready: Person, devnet: Devnet
+) -> None:
+    devnet.fault("aurora", "late-signature", times=1)
+    ready.ask("Say hello")
+    ready.badge_says("verified")
+    devnet.fault("aurora", "huge-answer", times=1)
+    ready.ask("Say more")
+    ready.badge_says("not checked")
+    ready.page.reload()
+    ready.badge_says("not checked")
+    answer = ready.page.locator("[data-answer]").last
+    assert len(answer.locator(".prose").inner_text()) < 500_000
+    expect(answer).to_contain_text("sent more than")
+
+
 def test_hostile_answers_stay_text(ready: Person, devnet: Devnet) -> None:
     dialogs: list[str] = []
     ready.page.on("dialog", lambda dialog: dialogs.append(dialog.message))
