@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from marketplace import search, service_types
 from marketplace.models import Service
 from marketplace.offers import Offer, offers
 from marketplace.prices import Price, decimals
+from marketplace.queries import ServiceQuerySet
 from marketplace.search import Search
 
 
@@ -66,13 +68,16 @@ class Row:
     cells: list[Cell]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Listing:
-    """One state of the catalog, ready to print."""
+    """One state of the catalog, ready to print; its entries are read only if they are asked for.
+
+    `version` is another one whenever they may have changed.
+    """
 
     search: Search
-    groups: list[Group]
-    shown: int
+    services: ServiceQuerySet
+    version: str
     found: int
     total: int
     types: list[Choice]
@@ -88,6 +93,15 @@ class Listing:
             return ""
         return self.search.link(show=min(self.search.show + search.PAGE, search.MOST))
 
+    @cached_property
+    def groups(self) -> list[Group]:
+        with_figures = self.services.measured().prefetch_related("model_rows")
+        return _groups(list(with_figures[: self.shown]), self.search.q)
+
+    @property
+    def shown(self) -> int:
+        return min(self.found, self.search.show)
+
     @property
     def hidden(self) -> int:
         return self.found - self.shown
@@ -100,17 +114,15 @@ class Listing:
 def listing(network: str, wanted: Search) -> Listing:
     """Return the part of the network's catalog that is `wanted` (at most 4 queries)."""
     services = Service.objects.on(network).listed()
-    counts = services.count_by_type()
-    total = sum(counts.values())
-    found = wanted.narrow(services) if total else services.none()
-    shown = list(found.measured().prefetch_related("model_rows")[: wanted.show])
+    census = services.census()
+    narrowed = wanted.narrow(services)
     return Listing(
         search=wanted,
-        groups=_groups(shown, wanted.q),
-        shown=len(shown),
-        found=found.count() if len(shown) == wanted.show else len(shown),
-        total=total,
-        types=_types(wanted, counts, total),
+        services=narrowed,
+        version=census.version,
+        found=narrowed.count() if census.total and wanted.is_narrowed else census.total,
+        total=census.total,
+        types=_types(wanted, census.counts, census.total),
         orders=[
             Choice(label, wanted.link(sort=order), order == wanted.sort, value=order)
             for order, label in search.ORDERS.items()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, Value, When
+from django.db.models import Case, Count, Exists, F, IntegerField, Max, OuterRef, Q, Value, When
 from django.db.models.functions import Lower
 from django.utils import timezone
 
@@ -20,6 +21,18 @@ if TYPE_CHECKING:
 
 _SEARCHED = ("model", "provider", "service_type", "verifiability")
 _MAX_WORDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """Services by type, those without a name here together; `version` of what probes know."""
+
+    counts: dict[str, int]
+    version: str
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
 
 
 class ServiceQuerySet(models.QuerySet["Service"]):
@@ -101,15 +114,19 @@ class ServiceQuerySet(models.QuerySet["Service"]):
         """Types apart, for a token and an image don't compare; those open for use first."""
         return self.order_by(_TYPE_RANK, F("tee_signer_acknowledged").desc(), *order, "pk")
 
-    def count_by_type(self) -> dict[str, int]:
-        """How many services there are of each named type, and of all others together."""
+    def census(self) -> Census:
+        """How many services there are of each type, and what changes when their entries may."""
         counts: dict[str, int] = {}
-        for service_type, count in (
-            self.order_by().values_list("service_type").annotate(Count("pk"))
+        moments: list[datetime] = []
+        rows = self.order_by().values_list("service_type")
+        for service_type, count, *newest in rows.annotate(
+            Count("pk"), Max("probed_at"), Max("measured__refreshed_at")
         ):
             key = service_types.key(service_type)
             counts[key] = counts.get(key, 0) + count
-        return counts
+            moments += filter(None, newest)
+        newest_moment = max(moments, default=None)
+        return Census(counts, f"{sum(counts.values())} {newest_moment}")
 
     def longest_unprobed(self) -> ServiceQuerySet:
         """Those never probed first, then those probed longest ago."""
