@@ -128,7 +128,7 @@ _VERIFIED = Standing(
     "shield-check",
     "good",
     "Every required check passed. Whether the operating system is a published build is left to "
-    "you: see the end of its page.",
+    "you: its steps are at the end of the list of checks.",
 )
 _FAILED = Standing(
     "Failed",
