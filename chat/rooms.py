@@ -87,6 +87,7 @@ def conversation_context(request: HttpRequest, conversation: Conversation) -> di
         "section": "chat",
         "conversation": conversation,
         "conversations": conversations_of(request, conversation.network),
+        "older": conversation.messages.questions().count() - len(turns),
         "turns": [turn_context(turn, place) for turn in turns],
         "room": place,
         "asking": asking_form(conversation),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 from uuid import UUID, uuid5
 
 from django.db import IntegrityError, transaction
@@ -13,6 +14,7 @@ from chat.models import Conversation, Message
 from marketplace.models import Service
 
 SHOWN_TURNS = 100
+SHOWN_CHARACTERS = 500_000  # of their answers: each page formats them
 _TITLE_LENGTH = 80
 
 
@@ -100,11 +102,16 @@ def turns_of(conversation: Conversation) -> list[Turn]:
     questions = list(reversed(newest))
     answers = conversation.messages.answers().with_proof().filter(question__in=questions)
     by_question = {answer.question_id: answer for answer in answers.order_by("created_at")}
-    return [
-        Turn(question, by_question[question.pk])
-        for question in questions
-        if question.pk in by_question
-    ]
+    return _fitting(
+        [Turn(asked, by_question[asked.pk]) for asked in questions if asked.pk in by_question]
+    )
+
+
+def _fitting(turns: list[Turn]) -> list[Turn]:
+    """The newest turns that make a page of a sane size; always the last one."""
+    sizes = accumulate(len(one.answer.text) + len(one.answer.reasoning) for one in reversed(turns))
+    count = sum(size <= SHOWN_CHARACTERS for size in sizes)
+    return turns[-max(1, count) :]
 
 
 def _again(conversation: Conversation, key: UUID) -> Turn:

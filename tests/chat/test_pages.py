@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import ProviderSession, Usage, Wallet
+from chat import turns
 from chat.models import Conversation, Message, Receipt
 from marketplace.models import NetworkState, Service
 from tests.chat.stage import NETWORK, ask, get_answer
@@ -178,6 +179,20 @@ def test_a_conversation_with_a_running_answer_is_not_deleted(
     assert Conversation.objects.exists()
 
 
+def test_a_page_shows_what_fits_and_says_what_it_leaves_out(
+    signed_in: Client, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "SHOWN_CHARACTERS", 25)
+    for number in "123":
+        answer = ask(conversation, f"question {number}")
+        Message.objects.filter(pk=answer.pk).update(state="complete", text="ten signs.")
+    page = _page(signed_in, conversation)
+    assert page.count("ten signs.</p>") == 2
+    assert "The 1 oldest question of this conversation is kept" in page
+    monkeypatch.setattr(turns, "SHOWN_CHARACTERS", 5)
+    assert _page(signed_in, conversation).count("ten signs.</p>") == 1
+
+
 def test_strangers_find_nothing(
     client: Client, mallory: Wallet, conversation: Conversation, started: list[object]
 ) -> None:
@@ -219,8 +234,8 @@ def test_a_long_conversation_takes_no_more_queries(
     signed_in: Client, conversation: Conversation
 ) -> None:
     counts = []
-    for turns in (1, 3):
-        for _ in range(turns):
+    for number in (1, 3):
+        for _ in range(number):
             get_answer(ask(conversation).pk, FakeProvider())
         _page(signed_in, conversation)
         with CaptureQueriesContext(connection) as queries:
