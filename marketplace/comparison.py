@@ -75,7 +75,7 @@ def model_page(network: str, name: str) -> ModelPage | None:
     with_rows = services.measured().prefetch_related("model_rows").cheapest_first()
     found = list(with_rows)
     listed = [service for service in found if service.removed_at is None]
-    offered = [offer for service in listed for offer in offers(service) if offer.name == name]
+    offered = [offer for service in listed for offer in _named(service, name)]
     former = [service for service in found if service.removed_at and service.model == name]
     return ModelPage(name, offered, former) if offered or former else None
 
@@ -91,6 +91,12 @@ def comparison(network: str, wanted: Sequence[str]) -> Comparison:
         unknown=len(set(wanted[:50])) - len(known),
         left_out=max(0, len(known) - MOST),
     )
+
+
+def _named(service: Service, name: str) -> list[Offer]:
+    """The service's offers of that model; its name on chain need not be in the provider's list."""
+    named = [offer for offer in offers(service) if offer.name == name]
+    return named or [Offer(service, None)] * (service.model == name)
 
 
 def _whole(service: Service) -> Offer:
