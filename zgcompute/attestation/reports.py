@@ -17,6 +17,7 @@ from zgcompute.errors import VerificationError
 
 MAX_REPORT = 8 << 20  # bytes
 MAX_EVENTS = 4000
+MAX_PARTS = 50_000  # objects and lists; genuine reports have a few hundred
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2})*", re.ASCII)
 
 
@@ -86,6 +87,8 @@ def from_hex(text: object) -> bytes | None:
 def _report_object(body: bytes) -> dict[str, Any]:
     if len(body) > MAX_REPORT:
         raise ReportUnreadable(f"The report has {len(body)} bytes; at most {MAX_REPORT} are read.")
+    if body.count(b"[") + body.count(b"{") > MAX_PARTS:
+        raise ReportUnreadable("The report has more parts than any real one.")
     value = _nested(body)
     value = _nested(value) if isinstance(value, str) else value
     if not isinstance(value, dict):
@@ -127,6 +130,8 @@ def _nested(value: object) -> object:
     """Return the JSON in a text; what is parsed already as it is; None if it is not JSON."""
     if not isinstance(value, str | bytes):
         return value
+    if isinstance(value, str) and value.count("[") + value.count("{") > MAX_PARTS:
+        return None
     try:
         return read.loads(value)
     except (ValueError, RecursionError):

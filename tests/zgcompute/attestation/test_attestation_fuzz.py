@@ -103,3 +103,12 @@ def test_a_chain_holds_under_its_own_root_and_in_its_time() -> None:
         verify_chain(signature, NOW)
     with pytest.raises(QuoteInvalid, match="was not valid"):
         verify_chain(signature, NOW + 10 * 86_400, root_key=root)
+
+
+@pytest.mark.parametrize("part", ["[],", "{},", "\\u005b\\u005d,"])
+def test_millions_of_parts_take_no_time(part: str) -> None:
+    report = json.dumps(devnet_reports()[BROKER] | {"event_log": "PARTS"})
+    body = report.replace("PARTS", f"[{part * (7_000_000 // len(part))}0]").encode()
+    began = time.perf_counter()
+    judge(service_of(profile("cumulus")), {BROKER: body})
+    assert time.perf_counter() - began < 3
