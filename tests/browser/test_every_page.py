@@ -21,6 +21,8 @@ def _paths(devnet: Devnet) -> list[str]:
         "",
         "?view=table",
         "?q=nothing-like-this",
+        "models/devnet-chat/",
+        f"compare/?provider={aurora}&provider={devnet.address('cumulus')}",
         f"providers/{aurora}/",
         f"providers/{aurora}/verification/",
         "account/",
