@@ -2,7 +2,7 @@
 import "./composer.js";
 import "./scroll.js";
 import { followAll } from "./stream.js";
-import { toast } from "./toast.js";
+import { toast } from "./site.js";
 
 followAll();
 document.addEventListener("htmx:afterSettle", followAll);

@@ -1,6 +1,6 @@
 // Forms that need the wallet: ask it first, put its answer in the form, then let the form go.
 import { forget, keep, kept } from "./kept.js";
-import { toast } from "./toast.js";
+import { toast } from "./site.js";
 import { WalletProblem, connect, send, sign } from "./wallet.js";
 
 const DECLINED = new Set([4001, "ACTION_REJECTED"]);

@@ -84,6 +84,16 @@ def _faults(page: Page, url: str) -> list[str]:
     return faults
 
 
+def test_the_first_visit_asks_for_ten_things_at_most(browser: Browser, site: Site) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda r: asked.append(r.url) if r.url.startswith("http") else None)
+    page.goto(f"{site.url}/devnet/", wait_until="networkidle")
+    context.close()
+    assert len(asked) <= 10, "\n".join(asked)
+
+
 def test_pages_load_nothing_from_elsewhere_under_a_strict_policy(
     browser: Browser, site: Site
 ) -> None:
