@@ -6,7 +6,6 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts import build, key_list, keys
@@ -33,7 +32,6 @@ def home(request: HttpRequest, network: str) -> HttpResponse:
     return render(request, "accounts/build.html", context)
 
 
-@never_cache
 @require_safe
 def provider(request: HttpRequest, network: str, address: str) -> HttpResponse:
     """One provider's endpoint in every language that is offered, and a key made in place."""

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import trigger_client_event
@@ -23,7 +22,6 @@ from marketplace.problems import problem
 from zgcompute.errors import Error, InvalidToken
 
 
-@never_cache
 @require_GET
 def page(request: HttpRequest, network: str) -> HttpResponse:
     """All keys, or with `?provider=` those of one provider; without a wallet what would be here."""
@@ -40,7 +38,6 @@ def page(request: HttpRequest, network: str) -> HttpResponse:
     return render(request, "accounts/keys.html", context)
 
 
-@never_cache
 @require_GET
 @signed_in
 def listing(request: WalletRequest, network: str, address: str) -> HttpResponse:
@@ -49,7 +46,6 @@ def listing(request: WalletRequest, network: str, address: str) -> HttpResponse:
     return _list(request, network, service)
 
 
-@never_cache
 @require_POST
 @signed_in
 def prepare(request: WalletRequest, network: str, address: str) -> HttpResponse:
@@ -67,7 +63,6 @@ def prepare(request: WalletRequest, network: str, address: str) -> HttpResponse:
     return _signing(request, service, key)
 
 
-@never_cache
 @require_POST
 @signed_in
 def seal(request: WalletRequest, network: str, key: int) -> HttpResponse:
@@ -92,7 +87,6 @@ def seal(request: WalletRequest, network: str, key: int) -> HttpResponse:
 
 
 @sensitive_post_parameters("key")
-@never_cache
 @require_POST
 @signed_in
 def elsewhere(request: WalletRequest, network: str, address: str) -> HttpResponse:
@@ -125,7 +119,6 @@ def removal(request: WalletRequest, network: str, key: int) -> HttpResponse:
     return _list(request, network, service)
 
 
-@never_cache
 @require_POST
 @signed_in
 def revocation(request: WalletRequest, network: str, key: int) -> HttpResponse:
@@ -142,7 +135,6 @@ def revocation(request: WalletRequest, network: str, key: int) -> HttpResponse:
     return _follow(network, prepared)
 
 
-@never_cache
 @require_POST
 @signed_in
 def revocation_of_all(request: WalletRequest, network: str, address: str) -> HttpResponse:
