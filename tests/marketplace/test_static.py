@@ -34,8 +34,8 @@ def test_a_page_asks_for_one_stylesheet(collected: Path) -> None:
 
 
 def test_modules_import_each_other_by_hashed_names(collected: Path) -> None:
-    script = only(collected, "js/site.????????????.js")
-    (name,) = re.findall(r'from "\./(toast\.\w{12}\.js)"', script)
+    script = only(collected, "js/chat.????????????.js")
+    (name,) = re.findall(r'from "\./(site\.\w{12}\.js)"', script)
     assert (collected / "js" / name).exists()
 
 
