@@ -38,10 +38,6 @@ class KeyList:
     rows: list[Row]
     free: int
 
-    @property
-    def has_live(self) -> bool:
-        return any(row.state.is_live for row in self.rows)
-
 
 UNSIGNED = State("not signed", "wait", "pencil-square", "Its slot is held for 15 minutes.")
 OLDER = State(

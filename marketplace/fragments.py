@@ -1,13 +1,9 @@
-"""The whole htmx layer: one question, one typed request."""
+"""The whole htmx layer: one question."""
 
 from __future__ import annotations
 
 from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
-
-
-class HtmxRequest(HttpRequest):
-    htmx: HtmxDetails
 
 
 def wants_fragment(request: HttpRequest) -> bool:

@@ -63,10 +63,6 @@ class ModelRow(models.Model):
         )
 
     @property
-    def shown_name(self) -> str:
-        return self.name or self.model_id
-
-    @property
     def modalities(self) -> str:
         """What goes in and what comes out, such as "text, image → text"; "" where not said."""
         if not self.input_modalities and not self.output_modalities:
