@@ -91,7 +91,7 @@ TEMPLATES = [
                 "marketplace.context.site",
                 "accounts.context.wallet",
             ],
-            "builtins": ["marketplace.templatetags.zg", "heroicons.templatetags.heroicons"],
+            "builtins": ["marketplace.templatetags.zg", "marketplace.templatetags.icons"],
         },
     }
 ]

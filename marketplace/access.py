@@ -16,7 +16,8 @@ def service_or_404(network: Network, address: str) -> Service:
         provider = checksum(address)
     except InvalidAddress:
         raise Http404("That is not an address.") from None
-    service = Service.objects.on(network.slug).measured().filter(provider=provider).first()
+    services = Service.objects.on(network.slug).with_findings()
+    service = services.filter(provider=provider).first()
     if service is None:
         raise Http404("This provider has never been seen on this network.")
     return service

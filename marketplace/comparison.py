@@ -72,7 +72,7 @@ def model_page(network: str, name: str) -> ModelPage | None:
     """Return everything about the model called `name`, or None if nobody ever offered it."""
     rows = ModelRow.objects.filter(service=OuterRef("pk"), model_id=name).order_by()
     services = Service.objects.on(network).filter(Q(model=name) | Exists(rows))
-    with_rows = services.measured().prefetch_related("model_rows").cheapest_first()
+    with_rows = services.with_findings().prefetch_related("model_rows").cheapest_first()
     found = list(with_rows)
     listed = [service for service in found if service.removed_at is None]
     offered = [offer for service in listed for offer in _named(service, name)]
@@ -84,7 +84,7 @@ def comparison(network: str, wanted: Sequence[str]) -> Comparison:
     """Return the listed services of the providers `wanted`, without repetitions."""
     addresses = list(dict.fromkeys(filter(None, map(_address, wanted[:50]))))
     services = Service.objects.on(network).listed().filter(provider__in=addresses)
-    found = {s.provider: s for s in services.measured().prefetch_related("model_rows")}
+    found = {s.provider: s for s in services.with_findings().prefetch_related("model_rows")}
     known = [found[address] for address in addresses if address in found]
     return Comparison(
         offers=[_whole(service) for service in known[:MOST]],

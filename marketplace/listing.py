@@ -95,7 +95,7 @@ class Listing:
 
     @cached_property
     def groups(self) -> list[Group]:
-        with_figures = self.services.measured().prefetch_related("model_rows")
+        with_figures = self.services.with_findings().prefetch_related("model_rows")
         return _groups(list(with_figures[: self.shown]), self.search.q)
 
     @property

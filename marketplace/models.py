@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 
-from marketplace import destinations, prices, service_types, trust
+from marketplace import destinations, prices, service_types, standing, trust
 from marketplace.fields import AddressField, NeuronField
 from marketplace.history import ServiceChange as ServiceChange
 from marketplace.measurements import AnswerSample as AnswerSample
@@ -171,6 +171,10 @@ class Service(models.Model):
     down_since = models.DateTimeField(null=True)
     probe_problem = models.CharField(max_length=300, blank=True)
 
+    last_verification = models.ForeignKey(
+        ProviderVerification, models.SET_NULL, null=True, related_name="+"
+    )  # the newest that ended, however it did
+
     objects = ServiceQuerySet.as_manager()
 
     class Meta:
@@ -228,6 +232,10 @@ class Service(models.Model):
     @cached_property
     def trust(self) -> trust.Trust:
         return trust.assess(self.as_listed)
+
+    @cached_property
+    def standing(self) -> standing.Standing:
+        return standing.assess(self)
 
     def snapshot(self) -> types.Service:
         """This row as the SDK's value."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from marketplace.search import CONTEXTS, ORDERS, PROOFS, TYPES
+from marketplace.standing import KEYS
 
 REQUESTS_PER_MINUTE = 120  # per address
 PAGE, MOST = 200, 1_000  # models in one answer
@@ -108,9 +109,16 @@ def schemas() -> dict[str, Schema]:
             verifiability=_TEXT,
             answers_verifiable=_YES_NO,
             signer=_ADDRESS,
+            verification=_ref("Verification"),
             pricing=_ref("Pricing"),
             health=_ref("Health"),
         ),
+        "Verification": {
+            **_object(verdict={"enum": list(KEYS)}, checked_at=_maybe(_TIME)),
+            "description": "What this site's last check of the provider's attestation found:"
+            " verified only if every required check passed on the record as it is now; changed"
+            " if the record on chain is another than the one that was checked.",
+        },
         "Health": {
             **_object(
                 reachable=_maybe(_YES_NO),
@@ -135,6 +143,7 @@ def schemas() -> dict[str, Schema]:
             removed_at=_maybe(_TIME),
             signer=_ADDRESS,
             signer_acknowledged=_YES_NO,
+            verification=_ref("Verification"),
             additional_info=_TEXT,
             input_price_neuron=_NEURON,
             output_price_neuron=_NEURON,

@@ -93,6 +93,7 @@ def endpoint(offer: Offer) -> Document:
         "verifiability": service.verifiability,
         "answers_verifiable": service.trust.word == "Answers can be verified",
         "signer": service.as_listed.expected_signer,
+        "verification": _verification(service),
         "pricing": _pricing(offer),
         "health": _health(service),
     }
@@ -110,6 +111,7 @@ def provider(service: Service) -> Document:
         "removed_at": _time(service.removed_at),
         "signer": service.tee_signer,
         "signer_acknowledged": service.tee_signer_acknowledged,
+        "verification": _verification(service),
         "additional_info": service.additional_info,
         "input_price_neuron": str(service.input_price),
         "output_price_neuron": str(service.output_price),
@@ -184,6 +186,10 @@ def _health(service: Service) -> Document:
         "first_token_ms_p50": measured.first_token_p50 if measured else None,
         "tokens_per_second_p50": measured.tokens_per_second_p50 if measured else None,
     }
+
+
+def _verification(service: Service) -> Document:
+    return {"verdict": service.standing.key, "checked_at": _time(service.standing.at)}
 
 
 def _change(change: ServiceChange) -> Document:

@@ -25,7 +25,7 @@ _MAX_WORDS = 8
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """Services by type, those without a name here together; `version` of what probes know."""
+    """Services by type, those without a name here together; `version` of what we found out."""
 
     counts: dict[str, int]
     version: str
@@ -45,9 +45,10 @@ class ServiceQuerySet(models.QuerySet["Service"]):
         """Services that are still registered on chain."""
         return self.filter(removed_at=None)
 
-    def measured(self) -> ServiceQuerySet:
-        """With the figures of our own measurements, in the same query."""
-        return self.select_related("measured")
+    def with_findings(self) -> ServiceQuerySet:
+        """With our own measurements and the last verification, in the same query."""
+        related = self.select_related("measured", "last_verification")
+        return related.defer("last_verification__result", "last_verification__evidence")
 
     def of_type(self, service_type: str) -> ServiceQuerySet:
         """Services of one type; `service_types.OTHER` stands for all that have no name here."""
@@ -120,7 +121,10 @@ class ServiceQuerySet(models.QuerySet["Service"]):
         moments: list[datetime] = []
         rows = self.order_by().values_list("service_type")
         for service_type, count, *newest in rows.annotate(
-            Count("pk"), Max("probed_at"), Max("measured__refreshed_at")
+            Count("pk"),
+            Max("probed_at"),
+            Max("measured__refreshed_at"),
+            Max("last_verification__finished_at"),
         ):
             key = service_types.key(service_type)
             counts[key] = counts.get(key, 0) + count

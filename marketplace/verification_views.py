@@ -9,10 +9,10 @@ from django.views.decorators.vary import vary_on_headers
 
 from marketplace import tasks
 from marketplace.access import service_or_404
+from marketplace.check_report import report
 from marketplace.fragments import wants_fragment
 from marketplace.models import NetworkState, ProviderVerification, Service
 from marketplace.network import network_or_404
-from marketplace.standing import report
 from marketplace.verifying import TooManyVerifications, ask
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 
 from zgcompute.attestation import (
@@ -45,14 +45,12 @@ class VerificationQuerySet(models.QuerySet["ProviderVerification"]):
 
     def close_lost(self, network: str) -> int:
         """End those that no worker finished in time."""
-        now = timezone.now()
-        stuck = self.filter(service__network=network, finished_at=None, asked_at__lt=now - LOST)
-        return stuck.update(
-            finished_at=now,
-            step="",
-            overall=Overall.UNCHECKED.value,
-            problem="No worker of this site finished it in time. Check again.",
-        )
+        overdue = timezone.now() - LOST
+        stuck = self.filter(service__network=network, finished_at=None, asked_at__lt=overdue)
+        lost = list(stuck.select_related("service"))
+        for row in lost:
+            row.give_up("No worker of this site finished it in time. Check again.")
+        return len(lost)
 
 
 class ProviderVerification(models.Model):
@@ -95,7 +93,6 @@ class ProviderVerification(models.Model):
     def finish(self, verdict: ProviderVerdict, network: Network) -> None:
         """Keep what came out, and of older ones only as much as is useful."""
         written = write_provider_evidence(verdict, network=network.slug, chain_id=network.chain_id)
-        self.finished_at, self.step = timezone.now(), ""
         self.overall = verdict.overall.value
         self.record = fingerprint(self.service)
         self.evidence = json.dumps(written)
@@ -105,8 +102,12 @@ class ProviderVerification(models.Model):
             "steps": [asdict(step) for step in manual_steps(verdict)],
             "files": [report_file(r.role) for r in verdict.received if r.body is not None],
         }
-        self.save()
-        self._forget_older()
+        self._end()
+
+    def give_up(self, problem: str) -> None:
+        """End it with nothing found, for the reason in `problem`."""
+        self.overall, self.problem = Overall.UNCHECKED.value, problem
+        self._end()
 
     def report(self, file: str) -> bytes | None:
         """The report that is offered under the name `file`, exactly as it was received."""
@@ -115,6 +116,14 @@ class ProviderVerification(models.Model):
             if report_file(report["role"]) == file and report["body_base64"] is not None:
                 return base64.b64decode(report["body_base64"])
         return None
+
+    @transaction.atomic
+    def _end(self) -> None:
+        self.finished_at, self.step = timezone.now(), ""
+        self.save()
+        self.service.last_verification = self
+        self.service.save(update_fields=["last_verification"])
+        self._forget_older()
 
     def _forget_older(self) -> None:
         older = list(type(self).objects.of(self.service).values_list("pk", flat=True))

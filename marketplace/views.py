@@ -12,7 +12,6 @@ from marketplace.listing import listing
 from marketplace.models import NetworkState
 from marketplace.network import network_or_404
 from marketplace.search import Search
-from marketplace.standing import standing
 
 
 @require_safe
@@ -44,7 +43,6 @@ def provider(request: HttpRequest, network: str, address: str) -> HttpResponse:
         "section": "catalog",
         "service": service,
         "details": details(service, served),
-        "standing": standing(service),
         "network_state": NetworkState.look(served.slug),
     }
     return render(request, "marketplace/provider.html", context)

@@ -51,6 +51,22 @@ function closeMenus(event) {
     if (!menu.contains(event.target)) menu.open = false;
 }
 
+// Ticks outlive the entries that a search replaces: they wait in the form that they belong to.
+function keepTicks({ detail }) {
+  if (!detail.shouldSwap) return;
+  for (const box of detail.target.querySelectorAll("input[form]:checked"))
+    document.querySelector(`#${box.getAttribute("form")} [data-ticks]`)?.append(box.closest("label"));
+}
+
+function returnTicks() {
+  for (const kept of document.querySelectorAll("[data-ticks] input")) {
+    const box = document.querySelector(`main li input[value="${kept.value}"], main tr input[value="${kept.value}"]`);
+    if (!box) continue;
+    box.checked = true;
+    kept.closest("label").remove();
+  }
+}
+
 document.addEventListener("click", (event) => {
   const target = event.target.closest("[data-theme-toggle], [data-copy], [data-copy-from]");
   if (target?.matches("[data-theme-toggle]")) toggleTheme();
@@ -66,6 +82,10 @@ document.addEventListener("keydown", (event) => {
   menu.open = false;
   menu.querySelector("summary").focus();
 });
+
+document.addEventListener("htmx:beforeSwap", keepTicks);
+
+document.addEventListener("htmx:afterSwap", returnTicks);
 
 document.addEventListener("htmx:afterSettle", (event) => showLocalTimes(event.target));
 

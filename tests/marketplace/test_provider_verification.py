@@ -83,7 +83,7 @@ def run(problem: Exception | None = None) -> None:
 def finished(service: Service, overall: Overall) -> ProviderVerification:
     """A stored result, as if its checks had come out so."""
     now = timezone.now()
-    return ProviderVerification.objects.create(
+    row = ProviderVerification.objects.create(
         service=service,
         asked_at=now - timedelta(minutes=5),
         started_at=now,
@@ -91,6 +91,9 @@ def finished(service: Service, overall: Overall) -> ProviderVerification:
         record=fingerprint(service),
         overall=overall.value,
     )
+    service.last_verification = row
+    service.save()
+    return row
 
 
 def test_nobody_has_asked_yet(client: Client, service: Service) -> None:
@@ -145,24 +148,54 @@ def test_a_reply_without_end_fails(client: Client, service: Service) -> None:
 @pytest.mark.parametrize("overall", [Overall.FAILED, Overall.UNCHECKED])
 def test_only_verified_is_called_so(service: Service, overall: Overall) -> None:
     finished(service, overall)
-    assert standing.standing(service).word not in ("Verified",)
-    assert standing.standing(service).tone != "good"
+    assert standing.assess(service).word not in ("Verified",)
+    assert standing.assess(service).tone != "good"
 
 
 def test_a_result_is_about_the_record_that_was_judged(client: Client, service: Service) -> None:
     finished(service, Overall.VERIFIED)
-    assert standing.standing(service).word == "Verified"
+    assert standing.assess(service).word == "Verified"
     assert "Hardware and code: Verified" in page(client, service)
     service.tee_signer = "0x" + "7" * 40
     service.save()
-    assert standing.standing(service).word == "Not checked since it changed"
+    assert standing.assess(service).word == "Not checked since it changed"
     assert "Hardware and code: Verified" not in page(client, service)
 
 
 def test_an_unacknowledged_or_removed_provider_loses_its_result(service: Service) -> None:
     finished(service, Overall.VERIFIED)
     service.removed_at = timezone.now()
-    assert standing.standing(service).word == "Not checked since it changed"
+    assert standing.assess(service).word == "Not checked since it changed"
+
+
+def test_every_list_says_what_was_found(client: Client, service: Service) -> None:
+    places = ("/devnet/", "/devnet/?view=table", "/devnet/models/cumulus-chat/")
+    for place in places:
+        assert "Hardware: never checked" in client.get(place).content.decode()
+    client.post(url(service))
+    run()
+    for place in places:
+        assert "Hardware: failed" in client.get(place).content.decode()
+    compared = client.get(f"/devnet/compare/?provider={service.provider}").content.decode()
+    assert "See the checks" in compared
+    assert ">Verified" not in compared
+
+
+@pytest.mark.parametrize("overall", Overall)
+def test_programs_are_told_the_same_word(
+    client: Client, service: Service, overall: Overall
+) -> None:
+    provider = f"/api/v1/devnet/providers/{service.provider}"
+    assert client.get(provider).json()["verification"] == {
+        "verdict": "never checked",
+        "checked_at": None,
+    }
+    finished(service, overall)
+    assert client.get(provider).json()["verification"]["verdict"] == overall.value
+    endpoint = client.get("/api/v1/devnet/models").json()["data"][0]["endpoints"][0]
+    assert endpoint["verification"]["verdict"] == overall.value
+    Service.objects.update(tee_signer="0x" + "7" * 40)
+    assert client.get(provider).json()["verification"]["verdict"] == "changed"
 
 
 def test_the_evidence_can_be_taken_and_checked_again(client: Client, service: Service) -> None:
