@@ -17,6 +17,7 @@ from zgcompute.networks import Network
 _FRONT_PAGES = {
     "marketplace": "marketplace:catalog",
     "accounts": "accounts:account",
+    "build": "build:home",
     "chat": "chat:home",
 }
 

@@ -24,7 +24,7 @@ def home(request: HttpRequest, network: str) -> HttpResponse:
     usable = Service.objects.on(served.slug).listed().filter(tee_signer_acknowledged=True)
     services = [row for row in usable.by_name()[:SHOWN] if not row.url_problem]
     context = {
-        "section": "catalog",
+        "section": "build",
         "services": services,
         "has_more": usable.count() > SHOWN,
         "network_state": NetworkState.look(served.slug),
@@ -42,7 +42,7 @@ def provider(request: HttpRequest, network: str, address: str) -> HttpResponse:
     chosen = build.Choice.read(request.GET)
     guide = None if service.url_problem else build.guide(service, served, chosen)
     context: dict[str, Any] = {
-        "section": "catalog",
+        "section": "build",
         "service": service,
         "guide": guide,
         "base_url": service.as_listed.proxy_url,

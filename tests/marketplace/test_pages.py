@@ -341,3 +341,13 @@ def test_the_network_switch_stays_in_its_section(client: Client) -> None:
     make_service("aurora")
     html = page(client, provider_url())
     assert '<a href="/testnet/" >' in html or '<a href="/testnet/">' in html
+
+
+def test_every_page_but_the_catalog_has_a_search_of_it_in_its_header(client: Client) -> None:
+    make_state()
+
+    def header(path: str) -> str:
+        return page(client, path).split("<main")[0]
+
+    assert 'role="search"' in header("/devnet/compare/")
+    assert 'role="search"' not in header("/devnet/")
