@@ -66,6 +66,7 @@ from zgcompute.networks import DEVNET, MAINNET, TESTNET, Network
 from zgcompute.providers import AsyncProvider, ChatStream, Provider
 from zgcompute.session import SessionRequest, SessionToken, recover_message_signer
 from zgcompute.signers import LocalSigner, Signer
+from zgcompute.status_api import HealthStatus, ReportedHealth, ReportedModel, StatusApi
 from zgcompute.types import (
     Address,
     Block,
@@ -118,6 +119,7 @@ __all__ = [
     "Event",
     "Fee",
     "FeeLine",
+    "HealthStatus",
     "InsufficientBalance",
     "InvalidAddress",
     "InvalidBody",
@@ -146,6 +148,8 @@ __all__ = [
     "Refund",
     "RefundLocked",
     "ReplyTooLarge",
+    "ReportedHealth",
+    "ReportedModel",
     "RequestTooLarge",
     "ReserveTooLow",
     "RpcChain",
@@ -163,6 +167,7 @@ __all__ = [
     "SignatureRecord",
     "Signer",
     "SignerNotAcknowledged",
+    "StatusApi",
     "SubAccount",
     "SubAccountMissing",
     "Transaction",

@@ -23,6 +23,7 @@ class Limits:
 
 
 METADATA = Limits(connect=5, idle=10, total=15, max_bytes=5 * MEGABYTE)
+STATUS = Limits(connect=5, idle=10, total=10, max_bytes=5 * MEGABYTE)
 SIGNATURE = Limits(connect=5, idle=10, total=10, max_bytes=MEGABYTE // 16)
 REPORT = Limits(connect=5, idle=30, total=60, max_bytes=8 * MEGABYTE)
 CHAT = Limits(connect=5, idle=120, total=900, max_bytes=8 * MEGABYTE)
@@ -58,6 +59,6 @@ def host_of(url: str) -> str:
 def refuse_odd_reply(status: int, headers: Mapping[str, str]) -> None:
     """Raise for redirects and for compressed bodies."""
     if 300 <= status < 400:
-        raise DestinationRefused("The provider redirects to another address; that is not followed.")
+        raise DestinationRefused("The answer redirects to another address; that is not followed.")
     if headers.get("content-encoding", "identity").lower() not in ("", "identity"):
-        raise MalformedReply("The provider compressed its reply although it was asked not to.")
+        raise MalformedReply("The answer is compressed although that was not asked for.")
