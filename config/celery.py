@@ -36,6 +36,7 @@ TIMETABLE = {
     "marketplace.tasks.watch_block": 0,
     "marketplace.tasks.sync_services": 30,
     "marketplace.tasks.probe_services": 10,  # new ones at once, known ones every minute
+    "marketplace.tasks.read_reports": 60,
     "marketplace.tasks.verify_waiting": 5,
     "accounts.tasks.follow_transactions": 0,
     "accounts.tasks.read_events": 0,

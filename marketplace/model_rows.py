@@ -1,4 +1,7 @@
-"""The models that a provider lists at its own address: claims, kept as they were last read."""
+"""The models that a provider lists at its own address: claims, kept as they were last read.
+
+Where a provider's own list could not be read, the network's status service may fill in.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,17 @@ if TYPE_CHECKING:
 MOST = 100  # models kept of one provider
 
 
+class Source(models.TextChoices):
+    """Who said it."""
+
+    PROVIDER = "provider", "The provider itself"
+    STATUS = "network_status", "The network's status service"
+
+
 class ModelRow(models.Model):
     """One element of GET /v1/models (PROTOCOL §3.3); prices are neuron per token or image."""
 
+    source = models.CharField(max_length=20, choices=Source.choices, default=Source.PROVIDER)
     service = models.ForeignKey("Service", models.CASCADE, related_name="model_rows")
     position = models.PositiveIntegerField()
     model_id = models.CharField(max_length=300)
@@ -51,6 +62,11 @@ class ModelRow(models.Model):
         return self.model_id
 
     @property
+    def is_reported(self) -> bool:
+        """Not the provider's own words, but those of the network's status service about it."""
+        return self.source == Source.STATUS
+
+    @property
     def card(self) -> ModelCard:
         """The part of the provider's card that decides prices."""
         return ModelCard(
@@ -73,17 +89,26 @@ class ModelRow(models.Model):
 
 
 def keep(listed: Mapping[int, Sequence[ModelCard]], now: datetime) -> int:
-    """Store what each service (by key) lists; return for how many that was something new."""
-    known: dict[int, list[ModelRow]] = {service: [] for service in listed}
-    for row in ModelRow.objects.filter(service__in=listed):
-        known[row.service_id].append(row)
-    fresh = {service: _rows(service, cards, now) for service, cards in listed.items()}
-    changed = [key for key, rows in fresh.items() if _facts(rows) != _facts(known[key])]
+    """Store what each service (by key) lists itself; return for how many that was something new.
+
+    Its own list takes the place of whatever another source has filled in.
+    """
+    changed = _changed(listed, Source.PROVIDER, now)
+    told = [service for service, rows in changed.items() if rows]
     with transaction.atomic():
-        ModelRow.objects.filter(service__in=changed).delete()
-        ModelRow.objects.bulk_create(
-            (row for service in changed for row in fresh[service]), batch_size=50
-        )
+        ModelRow.objects.filter(service__in=told).delete()
+        _store(changed, Source.PROVIDER)
+    return len(changed)
+
+
+def fill_in(listed: Mapping[int, Sequence[ModelCard]], now: datetime) -> int:
+    """Store what the status service lists for each service (by key) whose own list we lack."""
+    own = ModelRow.objects.filter(service__in=listed, source=Source.PROVIDER).order_by()
+    told = set(own.values_list("service_id", flat=True))
+    missing = {service: () if service in told else cards for service, cards in listed.items()}
+    changed = _changed(missing, Source.STATUS, now)
+    with transaction.atomic():
+        _store(changed, Source.STATUS)
     return len(changed)
 
 
@@ -97,9 +122,27 @@ def of_service(service: Service) -> ModelRow | None:
     return rows[0] if len(rows) == 1 else None
 
 
-def _rows(service: int, cards: Sequence[ModelCard], now: datetime) -> list[ModelRow]:
+def _changed(
+    listed: Mapping[int, Sequence[ModelCard]], source: Source, now: datetime
+) -> dict[int, list[ModelRow]]:
+    """The rows of those services for which `source` says something else than it did."""
+    known: dict[int, list[ModelRow]] = {service: [] for service in listed}
+    for row in ModelRow.objects.filter(service__in=listed, source=source):
+        known[row.service_id].append(row)
+    fresh = {service: _rows(service, cards, source, now) for service, cards in listed.items()}
+    return {key: rows for key, rows in fresh.items() if _facts(rows) != _facts(known[key])}
+
+
+def _store(changed: Mapping[int, Sequence[ModelRow]], source: Source) -> None:
+    ModelRow.objects.filter(service__in=changed, source=source).delete()
+    ModelRow.objects.bulk_create((row for rows in changed.values() for row in rows), batch_size=50)
+
+
+def _rows(
+    service: int, cards: Sequence[ModelCard], source: Source, now: datetime
+) -> list[ModelRow]:
     return [
-        ModelRow(service_id=service, position=place, read_at=now, **_columns(card))
+        ModelRow(service_id=service, source=source, position=place, read_at=now, **_columns(card))
         for place, card in enumerate(cards[:MOST])
     ]
 

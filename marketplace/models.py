@@ -19,6 +19,8 @@ from marketplace.measurements import Measured as Measured
 from marketplace.model_rows import ModelRow as ModelRow
 from marketplace.network import is_local
 from marketplace.queries import PROBE_OVERDUE, ServiceQuerySet
+from marketplace.reported import Reported as Reported
+from marketplace.reported import StatusReadings
 from marketplace.verifications import ProviderVerification as ProviderVerification
 from zgcompute import types
 
@@ -26,7 +28,7 @@ OVERDUE = timedelta(seconds=90)
 _LAST_SECOND = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 
 
-class NetworkState(models.Model):
+class NetworkState(StatusReadings):
     """One network as our workers last saw it: block height, rules, and what went wrong since.
 
     A page is never older than it says: `seen_at` is when the chain last answered us,

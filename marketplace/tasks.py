@@ -12,7 +12,7 @@ from celery import shared_task
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from marketplace import catalog, health, mirror, rollup, verifying
+from marketplace import catalog, health, mirror, reporting, rollup, verifying
 from marketplace.leases import lease
 from marketplace.network import chain, served
 
@@ -42,6 +42,14 @@ def probe_services(network: str) -> None:
         if mine:
             health.probe_services(served()[network])
             rollup.refresh(network)
+
+
+@shared_task
+def read_reports(network: str) -> None:
+    """Read what the network's own status service reports, where it has one."""
+    with lease(f"read_reports {network}", seconds=120) as mine:
+        if mine:
+            reporting.refresh(served()[network])
 
 
 @shared_task

@@ -76,6 +76,7 @@ DEVNET = Network(
     rpc_urls=("http://127.0.0.1:8545",),
     ledger=Address("0x9fE46736679d2D9a65F0992F2272dE9f3c7fa6e0"),
     inference=Address("0x0165878A594ca255338adfa4d48449f69242Eb8F"),
+    status_api="http://127.0.0.1:8650",
     local=True,
 )
 BUILT_IN: Mapping[str, Network] = {network.slug: network for network in (MAINNET, TESTNET, DEVNET)}

@@ -26,7 +26,7 @@ def test_the_tasks_fill_the_database(chain: FakeChain) -> None:
 
 
 @pytest.mark.parametrize(
-    "task", ["watch_block", "sync_services", "probe_services", "verify_waiting"]
+    "task", ["watch_block", "sync_services", "probe_services", "read_reports", "verify_waiting"]
 )
 def test_a_task_that_still_runs_is_not_started_again(chain: FakeChain, task: str) -> None:
     with lease(f"{task} devnet", seconds=60):
@@ -47,7 +47,8 @@ def test_the_timetable_knows_them_all() -> None:
     from config.celery import TIMETABLE
 
     ours = {name.rpartition(".")[2] for name in TIMETABLE if name.startswith("marketplace.")}
-    assert ours == {"watch_block", "sync_services", "probe_services", "verify_waiting"}
+    looks = {"watch_block", "sync_services", "probe_services", "read_reports"}
+    assert ours == looks | {"verify_waiting"}
     assert all(callable(getattr(tasks, name)) for name in ours)
 
 
