@@ -16,7 +16,7 @@ def service_or_404(network: Network, address: str) -> Service:
         provider = checksum(address)
     except InvalidAddress:
         raise Http404("That is not an address.") from None
-    services = Service.objects.on(network.slug).with_findings()
+    services = Service.objects.on(network.slug).with_findings().select_related("reported")
     service = services.filter(provider=provider).first()
     if service is None:
         raise Http404("This provider has never been seen on this network.")

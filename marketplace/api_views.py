@@ -65,9 +65,8 @@ def networks(request: HttpRequest) -> dict[str, Any]:
 @_public
 def models(request: HttpRequest, network: str) -> dict[str, Any]:
     found = network_or_404(network)
-    services = (
-        Service.objects.on(found.slug).listed().with_findings().prefetch_related("model_rows")
-    )
+    listed = Service.objects.on(found.slug).listed().with_findings().select_related("reported")
+    services = listed.prefetch_related("model_rows")
     offset = _number(request, "offset", default=0, most=100_000)
     limit = _number(request, "limit", default=openapi.PAGE, most=openapi.MOST)
     wanted = Search.read(request.GET).narrow(services)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from marketplace.model_rows import Source
 from marketplace.search import CONTEXTS, ORDERS, PROOFS, TYPES
 from marketplace.standing import KEYS
+from zgcompute.status_api import HealthStatus
 
 REQUESTS_PER_MINUTE = 120  # per address
 PAGE, MOST = 200, 1_000  # models in one answer
@@ -18,6 +20,11 @@ _ABOUT = (
     " from providers is their own claim and may hold anything. Limits:"
     f" {REQUESTS_PER_MINUTE} requests per minute and address (429 with Retry-After beyond it),"
     f" {MOST} models per answer. Answers carry an ETag and may be kept as Cache-Control says."
+)
+
+_SOURCES = (
+    "Who said the context length, modalities, parameters and description: the provider's own list,"
+    " or the network's status service where that list could not be read."
 )
 
 
@@ -81,6 +88,7 @@ def schemas() -> dict[str, Schema]:
             architecture=_object(input_modalities=_list(_TEXT), output_modalities=_list(_TEXT)),
             supported_parameters=_list(_TEXT),
             expiration_date=_TEXT,
+            details_source=_maybe({"enum": list(Source.values), "description": _SOURCES}),
             pricing=_ref("Pricing"),
             endpoints=_list(_ref("Endpoint")),
         ),
@@ -130,8 +138,32 @@ def schemas() -> dict[str, Schema]:
                 latency_ms_p95=_maybe(_COUNT),
                 first_token_ms_p50=_maybe(_COUNT),
                 tokens_per_second_p50=_maybe(_COUNT),
+                reported=_maybe(_ref("Reported")),
             ),
-            "description": "As measured by this site; null where too little was measured.",
+            "description": (
+                "As measured by this site; null where too little was measured. Only `reported` is"
+                " not: it is null where the network's status service says nothing."
+            ),
+        },
+        "Reported": {
+            **_object(
+                model=_TEXT,
+                status={"type": "string", "enum": list(HealthStatus)},
+                uptime_percent=_maybe(_AMOUNT),
+                checks_total=_maybe(_COUNT),
+                checks_successful=_maybe(_COUNT),
+                response_time_ms=_maybe(_COUNT),
+                first_token_ms=_maybe(_COUNT),
+                tokens_per_second=_maybe(_COUNT),
+                checked_at=_maybe(_TIME),
+                read_at=_TIME,
+            ),
+            "description": (
+                "What the network's status service reports of the provider's `model`, by its own"
+                " checks and clock (`checked_at`), as this site read it at `read_at`. It is a third"
+                " party's claim, kept when a later reading fails. Averages, not medians; null is"
+                " not said."
+            ),
         },
         "Provider": _object(
             object=_TEXT,

@@ -17,6 +17,7 @@ from marketplace.model_rows import ModelRow
 from marketplace.models import NetworkState, Service
 from marketplace.network import served
 from marketplace.offers import Offer, offers
+from marketplace.reported import Reported
 from zgcompute import amounts
 from zgcompute.networks import Network
 
@@ -76,6 +77,7 @@ def model(name: str, offered: list[Offer]) -> Document:
         "architecture": _architecture(row),
         "supported_parameters": row.parameters if row else [],
         "expiration_date": row.expires if row else "",
+        "details_source": row.source if row else None,
         "pricing": _pricing(best),
         "endpoints": [endpoint(offer) for offer in offered],
     }
@@ -185,6 +187,24 @@ def _health(service: Service) -> Document:
         "latency_ms_p95": measured.latency_p95 if measured else None,
         "first_token_ms_p50": measured.first_token_p50 if measured else None,
         "tokens_per_second_p50": measured.tokens_per_second_p50 if measured else None,
+        "reported": _reported(getattr(service, "reported", None)),
+    }
+
+
+def _reported(row: Reported | None) -> Document | None:
+    if row is None:
+        return None
+    return {
+        "model": row.model,
+        "status": row.status,
+        "uptime_percent": _percent(row.uptime),
+        "checks_total": row.checks_total,
+        "checks_successful": row.checks_successful,
+        "response_time_ms": row.response_time_ms,
+        "first_token_ms": row.first_token_ms,
+        "tokens_per_second": row.tokens_per_second,
+        "checked_at": _time(row.checked_at),
+        "read_at": _time(row.read_at),
     }
 
 

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from pytest_django import DjangoAssertNumQueries
 
 from marketplace import api_views, model_rows, openapi
-from marketplace.models import Measured, Service
+from marketplace.models import Measured, Reported, Service
 from tests.marketplace.factories import address, make_service, make_state
 from zgcompute.model_cards import parse_cards
 
@@ -95,6 +95,36 @@ def test_health_is_what_was_measured_or_null(client: Client) -> None:
     )
     after = get(client, path, "Provider")["models"][0]["endpoints"][0]["health"]
     assert (after["uptime_24h_percent"], after["latency_ms_p50"]) == ("99.05", 12)
+
+
+def test_what_is_reported_is_apart_from_what_was_measured(client: Client) -> None:
+    service = make_service("aurora")
+    path = f"/devnet/providers/{service.provider}"
+    before = get(client, path, "Provider")["models"][0]["endpoints"][0]["health"]
+    assert before["reported"] is None
+    now = timezone.now()
+    Reported.objects.create(
+        service=service, model="m", status="healthy", uptime=9_951, checks_total=5, read_at=now
+    )
+    after = get(client, path, "Provider")["models"][0]["endpoints"][0]["health"]
+    reported = after.pop("reported")
+    assert (reported["status"], reported["uptime_percent"]) == ("healthy", "99.51")
+    assert (reported["checked_at"], reported["first_token_ms"]) == (None, None)
+    assert after == {key: value for key, value in before.items() if key != "reported"}
+    listed = get(client, "/devnet/models", "Models")["data"][0]["endpoints"][0]
+    assert listed["health"]["reported"] == reported
+
+
+def test_details_say_whose_they_are(client: Client) -> None:
+    service = make_service("aurora")
+    path, now = f"/devnet/providers/{service.provider}", timezone.now()
+    assert get(client, path, "Provider")["models"][0]["details_source"] is None
+    cards = parse_cards(b'{"data":[{"id":"aurora-chat","context_length":8}]}')
+    model_rows.fill_in({service.pk: cards}, now)
+    model = get(client, path, "Provider")["models"][0]
+    assert (model["context_length"], model["details_source"]) == (8, "network_status")
+    model_rows.keep({service.pk: cards}, now)
+    assert get(client, path, "Provider")["models"][0]["details_source"] == "provider"
 
 
 def test_what_must_not_be_called_has_no_url(client: Client) -> None:
