@@ -26,7 +26,9 @@ class ModelPage:
 
     @property
     def row(self) -> ModelRow | None:
-        return next((offer.row for offer in self.offers if offer.row), None)
+        """Some provider's own card of it, else what the network's status service lists."""
+        rows = [offer.row for offer in self.offers if offer.row]
+        return min(rows, key=lambda row: row.is_reported, default=None)
 
     @property
     def can_compare(self) -> bool:
@@ -64,6 +66,14 @@ class Comparison:
         ]
 
     @property
+    def has_reports(self) -> bool:
+        return any(hasattr(offer.service, "reported") for offer in self.offers)
+
+    @property
+    def has_reported_rows(self) -> bool:
+        return any(offer.row and offer.row.is_reported for offer in self.offers)
+
+    @property
     def has_cached(self) -> bool:
         return any(offer.price_list.cached_input is not None for offer in self.offers)
 
@@ -84,7 +94,8 @@ def comparison(network: str, wanted: Sequence[str]) -> Comparison:
     """Return the listed services of the providers `wanted`, without repetitions."""
     addresses = list(dict.fromkeys(filter(None, map(_address, wanted[:50]))))
     services = Service.objects.on(network).listed().filter(provider__in=addresses)
-    found = {s.provider: s for s in services.with_findings().prefetch_related("model_rows")}
+    whole = services.with_findings().select_related("reported").prefetch_related("model_rows")
+    found = {service.provider: service for service in whole}
     known = [found[address] for address in addresses if address in found]
     return Comparison(
         offers=[_whole(service) for service in known[:MOST]],

@@ -104,10 +104,6 @@ class Reported(models.Model):
         return timezone.now() - self.read_at > OVERDUE
 
     @property
-    def has_figures(self) -> bool:
-        return any(getattr(self, name) is not None for name in FIGURES)
-
-    @property
     def is_up_against_us(self) -> bool:
         """Reported to be working, but down for us."""
         return self._is_comparable and self.service.reachable is False and self.status in _WORKING
