@@ -58,12 +58,14 @@ async def _run(node: anvil.Anvil, options: argparse.Namespace) -> None:
     from devnet.fleet import Fleet, config, listen, offer, url_of
     from devnet.providers.limits import LimitSettings
     from devnet.providers.profiles import PROFILES
+    from devnet.status import PORT_OFFSET, StatusService, Watched
 
     base = options.port_base
     sockets = {
         profile.name: listen(base + profile.port_offset if base else 0) for profile in PROFILES
     }
     control_socket = listen(base)
+    status_socket = listen(base + PORT_OFFSET if base else 0)
     deploy(node.rpc_url)
     offers = [offer(profile, url_of(sockets[profile.name])) for profile in PROFILES]
     register_services(node.rpc_url, offers)
@@ -74,16 +76,23 @@ async def _run(node: anvil.Anvil, options: argparse.Namespace) -> None:
         limits=LimitSettings(enabled=not options.no_limits),
         state=options.state,
     )
-    control = Control(fleet, node)
+    watched = [
+        Watched(profile, registered.provider, registered.url)
+        for profile, registered in zip(PROFILES, offers, strict=True)
+    ]
+    status = StatusService(fleet, watched)
+    control = Control(fleet, node, status, url_of(status_socket))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, fleet.stop)
-    served = asyncio.create_task(
-        fleet.serve((config(control), control_socket), options.settle_every)
-    )
+    doors = [(config(status), status_socket), (config(control), control_socket)]
+    served = asyncio.create_task(fleet.serve(doors, options.settle_every))
     await fleet.started.wait()
+    await status.check()
+    checking = asyncio.create_task(status.run())
     _announce(control.state(), url_of(control_socket), options)
     await served
+    checking.cancel()
     _say_goodbye(fleet.cut_off, options)
 
 
@@ -107,6 +116,7 @@ def _announce(state: dict[str, object], control_url: str, options: argparse.Name
     print("\n  The devnet is running. Nothing here is worth anything.\n")
     print(f"  RPC       {state['rpc_url']}  chain id {DEVNET.chain_id}")
     print(f"  control   {control_url}/state")
+    print(f"  status    {state['status_url']}/health")
     for provider in state["providers"]:  # type: ignore[attr-defined]
         print(
             f"  {provider['name']:<9} {provider['url']}  {provider['address']}  "
@@ -134,7 +144,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--port-base",
         type=int,
         default=CONTROL_PORT,
-        help="control port; providers follow (0: any)",
+        help="control port; providers and status follow (0: any)",
     )
     add("--anvil-port", type=int, default=anvil.PORT, help="port of the EVM node (0: any)")
     add("--state", type=Path, default=VAR / "devnet", help="folder of the chain and the fees")

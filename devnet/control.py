@@ -7,6 +7,7 @@
     POST /settle   {"provider": "aurora"}                   provider null: everybody
     POST /reset    {"provider": null}                       as at the start; fees are kept
     POST /node     {"running": false}                       stop or start the EVM node
+    POST /status   {"answering": false}                     the network's status service
 
 Amounts are neuron in decimal text. Only local clients that send JSON are heard.
 """
@@ -25,6 +26,7 @@ from devnet.fleet import Fleet, Member
 from devnet.providers.provider import Options
 from devnet.providers.settlement import Settled, total
 from devnet.providers.wire import ConnectionLost, Outlet, Receive, Refusal, Request, Scope, Send
+from devnet.status import StatusService
 from zgcompute.errors import Error
 
 Action = Callable[[dict[str, Any]], Awaitable[Any]]
@@ -34,9 +36,11 @@ LOCAL_NAMES = ("127.0.0.1", "localhost")
 class Control:
     """The ASGI application behind the control port."""
 
-    def __init__(self, fleet: Fleet, node: Anvil) -> None:
+    def __init__(self, fleet: Fleet, node: Anvil, status: StatusService, status_url: str) -> None:
         self._fleet = fleet
         self._node = node
+        self._status = status
+        self._status_url = status_url
         self._actions: dict[str, Action] = {
             "/faults": self._set_fault,
             "/options": self._set_options,
@@ -44,6 +48,7 @@ class Control:
             "/settle": self._settle,
             "/reset": self._reset,
             "/node": self._turn_node,
+            "/status": self._turn_status,
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,6 +83,8 @@ class Control:
         return {
             "rpc_url": self._node.rpc_url,
             "node_running": self._node.is_running,
+            "status_url": self._status_url,
+            "status_answering": self._status.answering,
             "faults": [fault.value for fault in Fault],
             "providers": [_describe(member) for member in members],
         }
@@ -117,6 +124,7 @@ class Control:
     async def _reset(self, order: dict[str, Any]) -> Any:
         for member in self._chosen(order):
             member.provider.reset()
+        self._status.answering = True
         return self.state()
 
     async def _turn_node(self, order: dict[str, Any]) -> Any:
@@ -126,6 +134,13 @@ class Control:
             raise Refusal("running must be true or false.")
         if wanted != self._node.is_running:
             await asyncio.to_thread(self._node.start if wanted else self._node.stop)
+        return self.state()
+
+    async def _turn_status(self, order: dict[str, Any]) -> Any:
+        wanted = order.get("answering")
+        if not isinstance(wanted, bool):
+            raise Refusal("answering must be true or false.")
+        self._status.answering = wanted
         return self.state()
 
     def _chosen(self, order: dict[str, Any]) -> list[Member]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -86,10 +86,12 @@ class Fleet:
                 members[profile.name] = Member(provider, Settler(provider), sockets[profile.name])
         return cls(members)
 
-    async def serve(self, control: tuple[uvicorn.Config, socket.socket], every: float) -> None:
+    async def serve(
+        self, others: Sequence[tuple[uvicorn.Config, socket.socket]], every: float
+    ) -> None:
         """Serve until `stop`, settling each `every` seconds (0: never).
 
-        The control server opens last: who can reach it can reach all providers.
+        The `others` open after the providers: who can reach them can reach all providers.
         """
         tasks = [
             self._listen(config(ProviderApp(member.provider)), member.socket)
@@ -101,7 +103,7 @@ class Fleet:
             if every
         ]
         await self._until_started()
-        tasks.append(self._listen(*control))
+        tasks += [self._listen(*other) for other in others]
         await self._until_started()
         self.started.set()
         try:

@@ -126,9 +126,14 @@ class Devnet:
         return str(self._announced["control_url"])
 
     @property
+    def status_url(self) -> str:
+        """Where the network's status service is."""
+        return str(self._announced["status_url"])
+
+    @property
     def network(self) -> Network:
         """The built-in devnet as it runs here."""
-        return replace(DEVNET, rpc_urls=(self.rpc_url,))
+        return replace(DEVNET, rpc_urls=(self.rpc_url,), status_api=self.status_url)
 
     def url(self, provider: str) -> str:
         """The service URL of the provider called `provider`."""
@@ -172,6 +177,10 @@ class Devnet:
         """Settle now; returns what was done for each user (amounts are neuron in text)."""
         settled: list[dict[str, str]] = self.control("/settle", {"provider": provider})["settled"]
         return settled
+
+    def stop_status(self) -> None:
+        """Let the network's status service refuse every question, until `reset`."""
+        self.control("/status", {"answering": False})
 
     def reset(self) -> None:
         """Faults off, options and limits as at the start, caches forgotten; fees are kept."""

@@ -73,7 +73,9 @@ def free_port() -> int:
 
 def _environment(devnet: Devnet, folder: Path) -> dict[str, str]:
     networks = folder / "networks.toml"
-    networks.write_text(f'[devnet]\nrpc_urls = ["{devnet.rpc_url}"]\n')
+    networks.write_text(
+        f'[devnet]\nrpc_urls = ["{devnet.rpc_url}"]\nstatus_api = "{devnet.status_url}"\n'
+    )
     kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
     return kept | {
         "VAR_DIR": str(folder),

@@ -103,7 +103,7 @@ class ProviderApp:
 
     async def _own(self, path: str, request: Request, outlet: Outlet) -> None:
         unsettled, job = _UNSETTLED.fullmatch(path), _JOB.fullmatch(path)
-        if path == "/v1/models":
+        if path == "/v1/models" and self.provider.options.lists_models:
             settings = self.provider.limits.settings
             await outlet.reply_json(models.listing(self.provider.profile, settings))
         elif path == "/v1/quote":

@@ -32,6 +32,7 @@ class Options:
     stall_seconds: float = 60.0
     huge_megabytes: int = 24
     older_build: bool = False  # older texts, upstream ids, images signed as chat
+    lists_models: bool = True  # the oldest builds have no /v1/models
 
 
 @dataclass(slots=True)

@@ -232,6 +232,7 @@ def test_the_state_names_everything(running: Devnet) -> None:
         ("/options", {"colour": 1}),
         ("/limits", {"enabled": 1}),
         ("/node", {}),
+        ("/status", {"answering": 0}),
         ("/earthquake", {}),
         ("/settle", []),
     ],

@@ -73,6 +73,14 @@ def test_a_file_changes_only_what_it_names(tmp_path: Path) -> None:
     assert asdict(changed) == expected
 
 
+def test_a_file_moves_the_status_service_or_takes_it_away(tmp_path: Path) -> None:
+    assert all(network.status_api for network in BUILT_IN.values())
+    moved = written(tmp_path, '[devnet]\nstatus_api = "http://127.0.0.1:9/"\n')
+    assert networks.load(moved)["devnet"].status_api == "http://127.0.0.1:9"
+    none = written(tmp_path, '[devnet]\nstatus_api = ""\n')
+    assert networks.load(none)["devnet"].status_api == ""
+
+
 def test_an_unknown_network_names_the_known_ones() -> None:
     with pytest.raises(UnknownNetwork, match="'nonet'") as unknown:
         networks.get("nonet")
