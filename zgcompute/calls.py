@@ -6,13 +6,13 @@ balances) are for the chain to judge: see `Chain.simulate`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zgcompute import amounts
-from zgcompute._codec import inference_interface, ledger_interface
+from zgcompute._codec import decode_parameters, inference_interface, ledger_interface
 from zgcompute.addresses import checksum
-from zgcompute.errors import AmountError, InvalidAddress, InvalidToken
+from zgcompute.errors import AmountError, ChainError, InvalidAddress, InvalidToken
 from zgcompute.types import ZERO_ADDRESS, Address, Contracts, UnsignedCall
 
 MAX_API_KEY_ID = 254  # PROTOCOL: 255 is the ephemeral session, which cannot be revoked alone
@@ -111,6 +111,19 @@ class Calls:
             function=function,
             arguments=arguments,
         )
+
+
+def arguments_of(call_data: str) -> Mapping[str, Any]:
+    """The arguments in calldata of either contract, by their names in the ABI.
+
+    Raises ChainError for the data of no function that they have.
+    """
+    encoded = bytes.fromhex(call_data.removeprefix("0x"))
+    for interface in (ledger_interface(), inference_interface()):
+        for entry in interface.functions.values():
+            if entry.topic[:4] == encoded[:4]:
+                return decode_parameters(entry.inputs, encoded[4:], entry.name)
+    raise ChainError("That is no call of these contracts.")
 
 
 def _positive(amount: int) -> int:
