@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Any
+import logging
+from datetime import UTC, datetime, timedelta
 
 from django.db.models import Q
 from django.utils import timezone
@@ -13,8 +12,9 @@ from accounts import refresh
 from accounts.finality import final_block
 from accounts.models import Transaction
 from accounts.outcomes import expire_unanswered
+from marketplace.models import NetworkState
 from zgcompute.addresses import same
-from zgcompute.calls import Calls
+from zgcompute.calls import arguments_of
 from zgcompute.chain import Chain
 from zgcompute.errors import TransactionReverted
 from zgcompute.networks import Network
@@ -25,6 +25,7 @@ UNSEEN_GRACE = timedelta(seconds=20)  # nodes behind one URL are not always equa
 UNSEEN_LIMIT = timedelta(minutes=10)
 LAST_WORD = timedelta(days=1)  # how long the chain may still show a doubtful end to be another
 _State = Transaction.State
+_log = logging.getLogger(__name__)
 
 
 def follow(chain: Chain, network: Network) -> None:
@@ -56,7 +57,7 @@ def rehearse(chain: Chain, row: Transaction) -> None:
         row.data,
         row.value,
         row.function,
-        _arguments(chain, row),
+        arguments_of(row.data),  # the ledger hides some reasons, and these help to find them
     )
     prepared = Transaction.objects.filter(pk=row.pk, state=_State.PREPARED)
     try:
@@ -65,21 +66,13 @@ def rehearse(chain: Chain, row: Transaction) -> None:
         prepared.update(reason=f"The contract would refuse this now: {error}", advice=error.advice)
 
 
-def _arguments(chain: Chain, row: Transaction) -> Mapping[str, Any]:
-    """The arguments of a transfer: the ledger hides its reasons, and they help to find them."""
-    if row.function != "transferFund":
-        return {}
-    calls = Calls(chain.network.chain_id, chain.contracts())
-    return calls.transfer(row.provider, row.amount).arguments
-
-
 def _is_news(row: Transaction, receipt: Receipt | None) -> bool:
     return receipt is not None and row.block_hash != receipt.block_hash
 
 
 def _followed(network: str) -> list[Transaction]:
     """What is on its way, and what ended lately but not for good: the chain has the last word."""
-    on_its_way = Q(state__in=(_State.SUBMITTED, _State.SENT, _State.MINED))
+    on_its_way = Q(state__in=(*Transaction.UNMINED, _State.MINED))
     doubtful = Q(state__in=Transaction.DOUBTFUL, ended_at__gt=timezone.now() - LAST_WORD)
     rows = Transaction.objects.filter(on_its_way | doubtful, network=network)
     return list(rows.select_related("wallet"))
@@ -93,7 +86,10 @@ def _advance(
         return row.state not in Transaction.DOUBTFUL and _unseen(chain, row)
     if row.state == _State.REVERTED and not _is_news(row, receipt):
         return False
-    if row.nonce is None and (difference := _difference(row, seen)):
+    if row.nonce is None and (difference := _difference(row, seen) or _age(chain, row, receipt)):
+        _log.warning(
+            "Hash %s is not transaction %s of %s: %s", row.hash, row.pk, row.wallet, difference
+        )
         row.end(_State.MISMATCHED, difference, "Look into your wallet's history for what it sent.")
         return False
     row.nonce, row.seen_at = seen.nonce, timezone.now()
@@ -118,10 +114,24 @@ def _difference(row: Transaction, seen: Seen) -> str:
     return ""
 
 
+def _age(chain: Chain, row: Transaction, receipt: Receipt | None) -> str:
+    """Why it cannot be what was prepared here: it was mined before; "" where it may be.
+
+    The block's number alone would not do: a chain that was reorganised meanwhile is lower.
+    """
+    if receipt is None or row.prepared_block is None or receipt.block_number > row.prepared_block:
+        return ""
+    mined_at = datetime.fromtimestamp(chain.block(receipt.block_number).timestamp, tz=UTC)
+    if mined_at > row.prepared_at + NetworkState.of(row.network).ahead:
+        return ""
+    return "That transaction is an older one: it was mined before this call was prepared."
+
+
 def _back_to_waiting(row: Transaction) -> bool:
     """Seen, not mined: newly, still, or again after the chain replaced the block it was in."""
     was_mined = row.state == _State.MINED
-    row.state, row.block_number, row.block_hash, row.confirmations = _State.SENT, None, "", 0
+    row.state = _State.REQUEUED if was_mined or row.state == _State.REQUEUED else _State.SENT
+    row.block_number, row.block_hash, row.confirmations = None, "", 0
     row.save()
     if was_mined:
         refresh.rewind(row.wallet, row.network)

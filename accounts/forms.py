@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from accounts import deletion, retrievals
 from accounts.models import Ledger, Wallet
 from accounts.reserve import position, suggested_deposit, suggested_transfer
+from accounts.rules import available_now
 from marketplace.models import NetworkState, Service
 from zgcompute.addresses import checksum
-from zgcompute.amounts import NEURON_PER_0G, exact
+from zgcompute.amounts import exact
 from zgcompute.errors import InvalidAddress
 from zgcompute.fees import MINIMUM_RESERVE
 
@@ -17,9 +19,10 @@ Form = dict[str, Any]
 
 def deposit(wallet: Wallet, network: str, *, provider: str = "") -> Form:
     """Putting 0G from the wallet into the ledger, where known so that `provider` can be funded."""
-    ledger, minimum = _ledger(wallet, network), NetworkState.of(network).min_account_balance or 0
+    ledger, state = _ledger(wallet, network), NetworkState.of(network)
+    minimum = state.min_account_balance or 0
     is_first = ledger is None or not ledger.exists
-    least = minimum if is_first else NEURON_PER_0G
+    least = minimum if is_first else state.min_transfer_amount or 0
     amount = least
     if provider:
         stands = position(wallet, network, provider)
@@ -59,13 +62,35 @@ def acknowledgement(provider: str) -> Form:
 
 
 def withdrawal(wallet: Wallet, network: str) -> Form:
-    """Paying out of the ledger to the wallet."""
-    ledger = _ledger(wallet, network)
+    """Bringing money home from providers, and paying out of the ledger to the wallet."""
+    ledger, state = _ledger(wallet, network), NetworkState.of(network)
+    minimum = state.min_account_balance or 0
+    available = available_now(wallet, network, ledger) if ledger else 0
+    every, due = retrievals.plans(wallet, state)
+    ends = ledger is not None and ledger.exists and ledger.total == available
     return {
         "ledger": ledger,
-        "minimum": NetworkState.of(network).min_account_balance or 0,
-        "amount": exact(ledger.available) if ledger else "",
+        "minimum": minimum,
+        "available": available,
+        "amount": exact(available),
+        "presets": _withdrawals(available, minimum),
+        "ends_ledger": ends,  # a withdrawal of everything, or a deletion where nothing is left
+        "revivals": deletion.revivals(wallet, network) if ends else [],
+        "every": every,
+        "due": due,
+        "lock": retrievals.lock_words(state),
     }
+
+
+def withdrawal_of(wallet: Wallet, network: str, preset: str) -> int:
+    """Neuron that a named preset pays out now; 0 where it is none or has nothing to pay."""
+    return int(withdrawal(wallet, network)["presets"].get(preset, 0))
+
+
+def _withdrawals(available: int, minimum: int) -> dict[str, int]:
+    """What may remain in a ledger is nothing or the minimum (MinimumDepositRequired)."""
+    presets = {"everything": available, "all but the minimum": available - minimum}
+    return {name: amount for name, amount in presets.items() if amount > 0}
 
 
 def _ledger(wallet: Wallet, network: str) -> Ledger | None:

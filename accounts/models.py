@@ -143,6 +143,7 @@ class Transaction(models.Model):
         REJECTED = "rejected"  # declined in the wallet; nothing was sent
         SUBMITTED = "submitted"  # the page reported a hash that the chain has not shown yet
         SENT = "sent"  # seen by the chain with the prepared sender, target, value and calldata
+        REQUEUED = "requeued"  # was mined, but the chain replaced its block; it waits again
         MINED = "mined"
         CONFIRMED = "confirmed"
         REVERTED = "reverted"
@@ -151,7 +152,8 @@ class Transaction(models.Model):
         MISMATCHED = "mismatched"  # the reported hash is of another transaction
         EXPIRED = "expired"  # never answered in the wallet
 
-    OPEN = (State.PREPARED, State.SUBMITTED, State.SENT, State.MINED)
+    UNMINED = (State.SUBMITTED, State.SENT, State.REQUEUED)  # left the wallet, not yet mined
+    OPEN = (State.PREPARED, *UNMINED, State.MINED)
     DOUBTFUL = (State.REPLACED, State.DROPPED, State.REVERTED)  # the chain may still decide anew
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -175,6 +177,7 @@ class Transaction(models.Model):
     reason = models.TextField(blank=True)
     advice = models.TextField(blank=True)
     prepared_at = models.DateTimeField(default=timezone.now)
+    prepared_block = models.PositiveBigIntegerField(null=True)  # the latest one known then
     submitted_at = models.DateTimeField(null=True)
     seen_at = models.DateTimeField(null=True)  # when the chain last knew the hash
     ended_at = models.DateTimeField(null=True)

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from accounts.models import Transaction
+from accounts.retrievals import providers_of
 from zgcompute.amounts import exact
+from zgcompute.calls import arguments_of
 
 _State = Transaction.State
 
@@ -84,20 +86,33 @@ def _acknowledge(transaction: Transaction) -> Story:
 
 
 def _retrieve(transaction: Transaction) -> Story:
-    amount, provider = f"{exact(transaction.amount)} 0G", _short(transaction.provider)
-    return Story(
-        title=f"Retrieve funds from {provider}",
-        signing=f"Your wallet will ask you to call retrieveFund on the ledger contract "
-        f"{_short(transaction.to)}, with a value of 0.",
-        afterwards=f"This is the first of two steps: {amount} start their lock time. When it has "
-        "passed, retrieve once more to bring them into your ledger. Until then the provider "
-        "refuses requests, and fees you still owe are taken from this amount."
-        if transaction.amount
-        else "What is due comes into your ledger and is available there.",
-        done=f"{amount} are on their way back from {provider}."
-        if transaction.amount
-        else f"What was due from {provider} is in your ledger.",
+    amount, whom = f"{exact(transaction.amount)} 0G", _whom(transaction)
+    signing = (
+        f"Your wallet will ask you to call retrieveFund on the ledger contract "
+        f"{_short(transaction.to)}, for {whom}, with a value of 0."
     )
+    if not transaction.amount:
+        return Story(
+            title=f"Bring funds home from {whom}",
+            signing=signing,
+            afterwards="This is the second of two steps: what is due comes into your ledger and "
+            "is available there. From there it can be withdrawn to your wallet.",
+            done=f"What was due from {whom} is in your ledger.",
+        )
+    return Story(
+        title=f"Retrieve funds from {whom}",
+        signing=signing,
+        afterwards=f"For {amount} this is the first of two steps: their lock time starts. When it "
+        "has passed, the account page offers to bring them home with a second call. Until then "
+        f"{whom} will refuse your requests, and fees you still owe are taken from this amount.",
+        done=f"The lock time of {amount} with {whom} has started.",
+    )
+
+
+def _whom(transaction: Transaction) -> str:
+    if transaction.provider:
+        return _short(transaction.provider)
+    return f"{len(providers_of(transaction))} providers"
 
 
 def _withdraw(transaction: Transaction) -> Story:
@@ -111,8 +126,19 @@ def _withdraw(transaction: Transaction) -> Story:
     )
 
 
+def _delete(transaction: Transaction) -> Story:
+    return Story(
+        title="Delete the empty ledger",
+        signing=f"Your wallet will ask you to call deleteLedger on the ledger contract "
+        f"{_short(transaction.to)}. No 0G moves.",
+        afterwards="Your ledger and all its sub-accounts are gone from the chain. A new first "
+        "deposit makes a new ledger.",
+        done="Your ledger is deleted.",
+    )
+
+
 def _revoke(transaction: Transaction) -> Story:
-    provider, slot = _short(transaction.provider), int(transaction.data[-64:], 16)  # last argument
+    provider, slot = _short(transaction.provider), arguments_of(transaction.data)["tokenId"]
     return Story(
         title=f"Revoke the API key in slot {slot} with {provider}",
         signing=f"Your wallet will ask you to call revokeToken on the serving contract "
@@ -142,6 +168,7 @@ _STORIES: dict[str, Callable[[Transaction], Story]] = {
     "acknowledgeTEESigner": _acknowledge,
     "retrieveFund": _retrieve,
     "refund": _withdraw,
+    "deleteLedger": _delete,
     "revokeToken": _revoke,
     "revokeAllTokens": _revoke_all,
 }
@@ -160,6 +187,13 @@ _STATES: dict[Transaction.State, StateWords] = {
     ),
     _State.SENT: StateWords(
         "sent", "wait", "clock", "The chain has it and will mine it with one of the next blocks."
+    ),
+    _State.REQUEUED: StateWords(
+        "back in the queue",
+        "warn",
+        "arrow-uturn-left",
+        "It was in a block, but the chain replaced that block. It waits to be mined again; the "
+        "balances are as if it had not happened.",
     ),
     _State.MINED: StateWords(
         "mined", "good", "check", "It is in a block and waits for a few more on top of it."

@@ -5,6 +5,7 @@ Reports, sweeps and clicks may come at the same time: each changes only what the
 
 from __future__ import annotations
 
+import logging
 import re
 from contextlib import suppress
 from datetime import timedelta
@@ -19,6 +20,7 @@ from accounts.transactions import Refused
 TIME_TO_ANSWER = timedelta(hours=1)  # a prepared call that nobody answered expires
 _HASH = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
 _State = Transaction.State
+_log = logging.getLogger(__name__)
 
 
 def record_hash(transaction: Transaction, transaction_hash: str) -> Transaction:
@@ -28,12 +30,14 @@ def record_hash(transaction: Transaction, transaction_hash: str) -> Transaction:
     Raises Refused for what is no hash, or another one than noted before.
     """
     if not _HASH.fullmatch(transaction_hash):
-        raise Refused("This is not a transaction hash.", advice="Look into your wallet's history.")
+        raise _refusal(transaction, "This is not a transaction hash.")
     normal = transaction_hash.lower()
     _note_hash(transaction, normal)
     transaction.refresh_from_db()
     if transaction.hash != normal:
-        raise Refused("This transaction was reported already, under another hash or name.")
+        raise _refusal(
+            transaction, "This transaction was reported already, under another hash or name."
+        )
     return transaction
 
 
@@ -51,6 +55,13 @@ def expire_unanswered(network: str) -> None:
         network=network, prepared_at__lt=timezone.now() - TIME_TO_ANSWER
     )
     _end_unsent(old, _State.EXPIRED, "No answer of your wallet reached this site in time.")
+
+
+def _refusal(transaction: Transaction, reason: str) -> Refused:
+    _log.warning(
+        "Refused a hash for transaction %s of %s: %s", transaction.pk, transaction.wallet, reason
+    )
+    return Refused(reason, advice="Look into your wallet's history for what it sent.")
 
 
 def _note_hash(transaction: Transaction, transaction_hash: str) -> None:

@@ -68,9 +68,13 @@ def mirror(chain: Chain, network: Network, wallets: Iterable[Wallet]) -> None:
 
 
 def _lock_time(network: Network) -> timedelta:
-    """Until the contract's rule has been read, nothing is called payable too early."""
-    seconds = NetworkState.of(network.slug).lock_time
-    return LONGEST_LOCK if seconds is None else timedelta(seconds=seconds)
+    """The lock time by our clock, less what the chain's clock is ahead of it.
+
+    Until the contract's rule has been read, nothing is called payable too early.
+    """
+    state = NetworkState.of(network.slug)
+    seconds = state.lock_time
+    return (LONGEST_LOCK if seconds is None else timedelta(seconds=seconds)) - state.ahead
 
 
 def rewind(wallet: Wallet, network: str) -> None:

@@ -19,6 +19,7 @@ urlpatterns = [
     path("acknowledgement/", transactions.acknowledgement, name="acknowledgement"),
     path("retrieval/", transactions.retrieval, name="retrieval"),
     path("withdrawal/", transactions.withdrawal, name="withdrawal"),
+    path("deletion/", transactions.deletion, name="deletion"),
     path("transactions/<uuid:key>/", transactions.show, name="transaction"),
     path("transactions/<uuid:key>/fee/", transactions.fee, name="fee"),
     path("transactions/<uuid:key>/outcome/", transactions.outcome, name="outcome"),

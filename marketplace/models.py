@@ -25,6 +25,7 @@ from marketplace.verifications import ProviderVerification as ProviderVerificati
 from zgcompute import types
 
 OVERDUE = timedelta(seconds=90)
+_CLOCK_DRIFT = timedelta(minutes=1)  # what clocks of honest nodes may differ from ours
 _LAST_SECOND = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 
 
@@ -78,6 +79,14 @@ class NetworkState(StatusReadings):
     def are_services_overdue(self) -> bool:
         """The list of services is older than it should be, whatever the reason."""
         return self.services_at is not None and timezone.now() - self.services_at > OVERDUE
+
+    @property
+    def ahead(self) -> timedelta:
+        """How far the chain's clock is before ours: nothing, but where a devnet's was moved on."""
+        if self.block_time is None or self.seen_at is None:
+            return timedelta()
+        ahead = self.block_time - self.seen_at
+        return ahead if ahead > _CLOCK_DRIFT else timedelta()
 
     @property
     def is_reachable(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -11,12 +12,14 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import trigger_client_event
 
-from accounts import forms, holdings, outcomes, transactions
+from accounts import forms, holdings, outcomes, retrievals, transactions
 from accounts.access import WalletRequest, signed_in, transaction_for
+from accounts.deletion import ends_ledger, revivals
 from accounts.limits import limit
 from accounts.models import Transaction
 from accounts.tasks import follow_later, rehearse_later
 from marketplace.fragments import wants_fragment
+from marketplace.models import NetworkState
 from marketplace.network import network_or_404
 from marketplace.problems import problem
 from zgcompute import amounts
@@ -27,6 +30,11 @@ _DEPOSIT = "accounts/_deposit_form.html"
 _TRANSFER = "accounts/_transfer_form.html"
 _ACKNOWLEDGEMENT = "accounts/_acknowledgement_form.html"
 _WITHDRAWAL = "accounts/_withdrawal_form.html"
+_UNDER_WAY = (
+    *Transaction.UNMINED,
+    Transaction.State.MINED,
+    Transaction.State.CONFIRMED,
+)
 STOP_POLLING = 286  # htmx's status for "this was the last answer"
 
 
@@ -76,11 +84,12 @@ def acknowledgement(request: WalletRequest, network: str) -> HttpResponse:
 @require_POST
 @signed_in
 def retrieval(request: WalletRequest, network: str) -> HttpResponse:
-    """Prepare bringing funds home from a provider."""
+    """Prepare bringing funds home: from one provider, from all, or (`due`) what is due only."""
     served, provider = network_or_404(network), request.POST.get("provider", "")
+    due_only = bool(request.POST.get("due"))
     return _prepare(
         request,
-        lambda: transactions.prepare_retrieval(request.user, served, provider),
+        lambda: transactions.prepare_retrieval(request.user, served, provider, due_only=due_only),
         lambda error: _form(request, _WITHDRAWAL, forms.withdrawal(request.user, network), error),
     )
 
@@ -94,7 +103,19 @@ def withdrawal(request: WalletRequest, network: str) -> HttpResponse:
         return _form(request, _WITHDRAWAL, forms.withdrawal(request.user, network))
     return _prepare(
         request,
-        lambda: transactions.prepare_withdrawal(request.user, served, _amount(request)),
+        lambda: transactions.prepare_withdrawal(request.user, served, _paid_out(request, network)),
+        lambda error: _form(request, _WITHDRAWAL, forms.withdrawal(request.user, network), error),
+    )
+
+
+@require_POST
+@signed_in
+def deletion(request: WalletRequest, network: str) -> HttpResponse:
+    """Prepare deleting the empty ledger."""
+    served = network_or_404(network)
+    return _prepare(
+        request,
+        lambda: transactions.prepare_deletion(request.user, served),
         lambda error: _form(request, _WITHDRAWAL, forms.withdrawal(request.user, network), error),
     )
 
@@ -174,7 +195,7 @@ def _form(
 ) -> HttpResponse:
     """A form as a fragment, or on a page of its own; with an error it keeps what was typed."""
     if error:
-        form |= {"error": error, "amount": _typed(request)}
+        form |= {"error": error, "amount": _typed(request) or form.get("amount", "")}
     context = {"section": "account", "form": form, "template": template}
     chosen = template if wants_fragment(request) else "accounts/form.html"
     return render(request, chosen, context, status=422 if error else 200)
@@ -190,9 +211,28 @@ def _panel(
         "transaction": transaction,
         "call": json.dumps(_call(network, transaction)),
         "progress": _progress(transaction),
+        **_particulars(transaction),
     }
     template = "accounts/transaction.html" if page else "accounts/_transaction.html"
     return render(request, template, context)
+
+
+def _particulars(transaction: Transaction) -> dict[str, Any]:
+    """What only some calls have: a retrieval its parts and next batch, a last one its keys."""
+    is_prepared = transaction.state == Transaction.State.PREPARED
+    if transaction.function == "retrieveFund":
+        return {"parts": retrievals.parts_of(transaction)} if is_prepared else _next(transaction)
+    if is_prepared and ends_ledger(transaction):
+        return {"ends_ledger": True, "revivals": revivals(transaction.wallet, transaction.network)}
+    return {}
+
+
+def _next(transaction: Transaction) -> dict[str, Any]:
+    """What is left to retrieve after a call for several providers."""
+    if transaction.provider or transaction.state not in _UNDER_WAY:
+        return {}
+    every, due = retrievals.plans(transaction.wallet, NetworkState.of(transaction.network))
+    return {"next": every if transaction.amount else due, "next_is_due": not transaction.amount}
 
 
 def _call(network: Network, transaction: Transaction) -> dict[str, str]:
@@ -210,6 +250,12 @@ def _progress(transaction: Transaction) -> str:
 
 def _typed(request: WalletRequest) -> str:
     return request.POST.get("preset") or request.POST.get("amount", "")
+
+
+def _paid_out(request: WalletRequest, network: str) -> int:
+    if preset := request.POST.get("preset"):
+        return forms.withdrawal_of(request.user, network, preset)
+    return _amount(request)
 
 
 def _amount(request: WalletRequest) -> int:

@@ -17,12 +17,3 @@ export function kept(key) {
     return here.get(key);
   }
 }
-
-export function forget(key) {
-  here.delete(key);
-  try {
-    localStorage.removeItem(key);
-  } catch {
-    // It was never there.
-  }
-}

@@ -1,5 +1,5 @@
 // Forms that need the wallet: ask it first, put its answer in the form, then let the form go.
-import { forget, keep, kept } from "./kept.js";
+import { keep, kept } from "./kept.js";
 import { toast } from "./site.js";
 import { WalletProblem, connect, send, sign } from "./wallet.js";
 
@@ -10,12 +10,23 @@ const actions = {
   walletSend: { field: "hash", ask: sendOnce },
 };
 
-// A hash that could not be reported is kept: the next try reports it and never sends again.
-async function sendOnce(form) {
+// What the wallet answered is kept: the next try, here or in another tab, reports it and never
+// sends again. Of two tabs that ask at the same time only one gets to the wallet.
+function sendOnce(form) {
   const key = `sent:${form.getAttribute("action")}`;
-  const hash = kept(key) ?? (await send(JSON.parse(form.dataset.call), form.dataset.address));
-  keep(key, hash);
-  return hash;
+  return alone(key, async () => {
+    const hash = kept(key) ?? (await send(JSON.parse(form.dataset.call), form.dataset.address));
+    keep(key, hash);
+    return hash;
+  });
+}
+
+function alone(name, ask) {
+  if (!navigator.locks) return ask();
+  return navigator.locks.request(name, { ifAvailable: true }, (lock) => {
+    if (lock) return ask();
+    throw new WalletProblem("Another tab is asking your wallet for this already. Answer it there.");
+  });
 }
 
 function words(error) {
@@ -51,11 +62,6 @@ document.addEventListener("htmx:confirm", async (event) => {
     form.removeAttribute("aria-busy");
   }
   event.detail.issueRequest(true);
-});
-
-document.addEventListener("htmx:afterRequest", ({ detail }) => {
-  const action = detail.elt.getAttribute?.("action");
-  if (detail.successful && action) forget(`sent:${action}`);
 });
 
 document.addEventListener("htmx:afterSwap", ({ target }) => {

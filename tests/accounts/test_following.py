@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from accounts import finality, following, outcomes, transactions
+from accounts import finality, following, narration, outcomes, transactions
 from accounts.models import Ledger, SubAccount, Transaction, Wallet
-from marketplace.models import Service
+from marketplace.models import NetworkState, Service
 from tests.accounts import cast
 from tests.accounts.cast import NETWORK, zg
 from zgcompute.errors import RpcUnreachable
@@ -85,6 +85,30 @@ def test_a_hash_of_another_sender_is_not_taken_for_alices(chain: FakeChain, alic
     assert "not by your wallet" in row.reason
 
 
+def test_an_older_transaction_with_the_same_call_is_not_taken_for_the_new_one(
+    chain: FakeChain, alice: Wallet, caplog: pytest.LogCaptureFixture
+) -> None:
+    old = chain.apply(chain.calls.deposit(zg("3")), alice.address)
+    cast.mirror(chain, cast.ALICE)
+    NetworkState.objects.update(block_number=chain.block_number())
+    row = transactions.prepare_deposit(alice, NETWORK, zg("3"))
+    outcomes.record_hash(row, old)
+    assert follow(chain, row).state == State.MISMATCHED
+    assert "mined before this call was prepared" in row.reason
+    assert f"is not transaction {row.pk} of {alice.address}" in caplog.text
+
+
+def test_a_chain_made_shorter_meanwhile_does_not_make_a_new_transaction_old(
+    chain: FakeChain, alice: Wallet
+) -> None:
+    NetworkState.objects.update(block_number=chain.block_number() + 5)
+    row = transactions.prepare_deposit(alice, NETWORK, zg("3"))
+    chain.advance(120)
+    outcomes.record_hash(row, chain.submit(chain.calls.deposit(zg("3")), alice.address))
+    chain.mine()
+    assert follow(chain, row).state == State.MINED
+
+
 def test_a_revert_is_told_in_the_contracts_words(
     chain: FakeChain, alice: Wallet, aurora: Service
 ) -> None:
@@ -155,7 +179,9 @@ def test_a_block_that_is_taken_back_takes_its_transaction_along(
     chain.mine()
     assert follow(chain, row).state == State.MINED
     chain.reorganise(1)
-    assert follow(chain, row).state == State.SENT
+    assert follow(chain, row).state == State.REQUEUED
+    assert follow(chain, row).state == State.REQUEUED  # it is said until it is mined again
+    assert "the chain replaced that block" in narration.state_words(row).sentence
     assert (row.block_number, row.confirmations) == (None, 0)
     assert not Ledger.objects.get(wallet=alice).exists
     chain.mine(3)
@@ -169,7 +195,7 @@ def test_a_mined_transaction_lost_with_its_block_goes_back(chain: FakeChain, ali
     follow(chain, row)
     chain.reorganise(1)
     chain.drop(row.hash)
-    assert follow(chain, row).state == State.SENT
+    assert follow(chain, row).state == State.REQUEUED
     assert not Ledger.objects.get(wallet=alice).exists
 
 

@@ -35,6 +35,17 @@ def test_a_hash_is_reported_for_one_transaction_only(alice: Wallet) -> None:
         outcomes.record_hash(first, "0x" + "cd" * 32)
 
 
+def test_a_refused_hash_is_logged_with_its_transaction_and_wallet(
+    alice: Wallet, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = transactions.prepare_deposit(alice, NETWORK, zg("3"))
+    second = transactions.prepare_deposit(alice, NETWORK, zg("3"))
+    outcomes.record_hash(first, HASH)
+    with pytest.raises(Refused):
+        outcomes.record_hash(second, HASH)
+    assert f"transaction {second.pk} of {alice.address}" in caplog.text
+
+
 def test_mallory_cannot_keep_alice_from_reporting_her_hash(
     chain: FakeChain, alice: Wallet, mallory: Wallet
 ) -> None:

@@ -120,7 +120,7 @@ def test_a_page_takes_the_same_few_queries_however_much_it_shows(
         )
         settlement.payments.create(usage=spent, amount=spent.fee)
         transactions.prepare_deposit(alice, NETWORK, zg("1"))
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(27):
         signed_in.get(PAGE)
 
 

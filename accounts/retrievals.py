@@ -1,0 +1,192 @@
+"""What a call of retrieveFund would do, per provider: bring home what is due, lock the free rest.
+
+The contract always does both: whoever brings home what is due starts the lock time of what is
+still free with the same provider (CONTRACTS §2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from accounts.models import SubAccount, Transaction, Wallet
+from accounts.rules import Refused, sub_account_of
+from marketplace.models import NetworkState
+from zgcompute.amounts import exact
+from zgcompute.calls import arguments_of
+from zgcompute.networks import Network
+
+MAX_OPEN_REFUNDS = 5  # InferenceServing's limit per sub-account; it is no public constant
+_UNITS = ((86_400, "days"), (3600, "hours"), (60, "minutes"))
+_LATER = "What is on its way back can be fetched when its lock time has passed."
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What the call does with one sub-account; amounts are neuron."""
+
+    provider: str
+    due: int  # comes home to the ledger
+    starting: int  # its lock time starts
+    waiting: int  # how many refunds' lock time goes on
+
+    @property
+    def is_idle(self) -> bool:
+        """There is nothing for the call to do."""
+        return not self.due and not self.starting
+
+    @property
+    def is_blocked(self) -> bool:
+        """The contract would refuse one refund more (TooManyRefunds), and the whole call too."""
+        return bool(self.starting) and self.waiting >= MAX_OPEN_REFUNDS
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One call: its parts, those that need a later one, and those that have to wait."""
+
+    parts: tuple[Part, ...]
+    later: tuple[Part, ...] = ()
+    blocked: tuple[Part, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many providers are left, with those that need a later call."""
+        return len(self.parts) + len(self.later)
+
+    @property
+    def due(self) -> int:
+        return sum(part.due for part in self.parts)
+
+    @property
+    def starting(self) -> int:
+        return sum(part.starting for part in self.parts)
+
+
+def plan_for(wallet: Wallet, network: Network, provider: str) -> Plan:
+    """The call for one provider; raises Refused where it would do nothing or be refused."""
+    part = _part(sub_account_of(wallet, network, provider))
+    if part.provider in on_their_way(wallet, network.slug):
+        raise Refused(
+            "A retrieval from this provider is on its way.", advice="Wait until it is mined."
+        )
+    if part.is_idle:
+        raise Refused(
+            "There is nothing to retrieve from this provider now.",
+            advice=_LATER if part.waiting else "",
+        )
+    if part.is_blocked:
+        raise Refused(
+            f"{MAX_OPEN_REFUNDS} refunds of this provider are waiting, the most it may have.",
+            advice="Try again when the oldest has come home.",
+        )
+    return Plan((part,))
+
+
+def plan_for_all(wallet: Wallet, network: Network, *, due_only: bool = False) -> Plan:
+    """The call for all providers, or those with something due; raises Refused where none has."""
+    every, due = plans(wallet, NetworkState.of(network.slug))
+    plan = due if due_only else every
+    if plan.parts:
+        return plan
+    if plan.blocked:
+        raise Refused(
+            f"With {len(plan.blocked)} of your providers {MAX_OPEN_REFUNDS} refunds are waiting, "
+            "the most each may have, and with the others there is nothing to retrieve.",
+            advice="Try again when the oldest has come home.",
+        )
+    raise Refused(
+        "Nothing is due to come home now." if due_only else "There is nothing to retrieve now.",
+        advice=_LATER,
+    )
+
+
+def plans(wallet: Wallet, state: NetworkState) -> tuple[Plan, Plan]:
+    """The plan for all providers, and that for those with something due, as one call may do it.
+
+    Providers whose retrieval is on its way are left out. What is due comes first.
+    """
+    busy = on_their_way(wallet, state.network)
+    rows = wallet.sub_accounts.filter(network=state.network).prefetch_related("refunds")
+    found = [_part(row) for row in rows if row.provider not in busy]
+    found.sort(key=lambda part: (part.due, part.starting), reverse=True)
+    most = state.max_providers_per_batch
+    every = _plan((part for part in found if not part.is_idle), most)
+    return every, _plan((part for part in found if part.due), most)
+
+
+def parts_of(row: Transaction) -> list[Part]:
+    """What a prepared retrieval does with each provider that it names, as last read."""
+    rows = SubAccount.objects.filter(wallet=row.wallet, network=row.network)
+    named = rows.filter(provider__in=providers_of(row)).prefetch_related("refunds")
+    return sorted(map(_part, named), key=lambda part: (part.due, part.starting), reverse=True)
+
+
+def providers_of(row: Transaction) -> tuple[str, ...]:
+    """The providers that a retrieval names."""
+    return tuple(arguments_of(row.data)["providers"])
+
+
+def on_their_way(wallet: Wallet, network: str) -> set[str]:
+    """The providers named in retrievals that the wallet sent and that are not mined yet."""
+    sent = wallet.transactions.filter(
+        network=network, function="retrieveFund", state__in=Transaction.UNMINED
+    )
+    return {provider for row in sent for provider in providers_of(row)}
+
+
+def note(plan: Plan, state: NetworkState) -> str:
+    """What this one call does, exactly, in sentences."""
+    notes, lock = [], lock_words(state)
+    if plan.due:
+        notes.append(f"{exact(plan.due)} 0G whose lock time has passed come home with this call.")
+    if plan.due and plan.starting:
+        notes.append(
+            f"The contract does two things in one call: {exact(plan.starting)} 0G that are still "
+            f"free start a lock time of {lock}. To go on using a provider, transfer "
+            "the same amount to it afterwards: that cancels the lock and takes nothing out of "
+            "what is available."
+        )
+    elif plan.starting:
+        notes.append(f"The lock time of this network is {lock}.")
+    return " ".join([*notes, *_left_out(plan)])
+
+
+def lock_words(state: NetworkState) -> str:
+    """The chain's lock time in words, such as "24 hours"; it is read, never assumed."""
+    seconds = state.lock_time
+    if seconds is None:
+        return "unknown length"
+    for size, unit in _UNITS:
+        if seconds >= 2 * size and not seconds % size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} seconds"
+
+
+def _part(row: SubAccount) -> Part:
+    refunds = list(row.refunds.all())
+    due = sum(refund.amount for refund in refunds if refund.is_payable)
+    waiting = sum(not refund.is_payable for refund in refunds)
+    return Part(row.provider, due, row.free, waiting)
+
+
+def _plan(wanted: Iterable[Part], most: int) -> Plan:
+    chosen = list(wanted)
+    possible = [part for part in chosen if not part.is_blocked]
+    blocked = tuple(part for part in chosen if part.is_blocked)
+    return Plan(tuple(possible[:most]), tuple(possible[most:]), blocked)
+
+
+def _left_out(plan: Plan) -> list[str]:
+    notes = []
+    if plan.later:
+        notes.append(
+            f"One call may name {len(plan.parts)} providers: {len(plan.later)} more remain for "
+            "the next call."
+        )
+    if plan.blocked:
+        notes.append(
+            f"{len(plan.blocked)} left out: {MAX_OPEN_REFUNDS} refunds wait there already, the "
+            "most a provider may have."
+        )
+    return notes
