@@ -53,6 +53,8 @@ class TestWallet:
     chain_id: int = 31337
     known_chains: set[int] = field(default_factory=lambda: {1, 31337})
     rejects: set[str] = field(default_factory=set)
+    gas: int = 0  # where set, nothing is estimated: the call may revert once it is mined
+    nonce_gap: int = 0  # how many numbers the next transaction leaves out: it waits for them
     prompts: list[str] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
 
@@ -114,18 +116,27 @@ class TestWallet:
 
     def _eth_sendTransaction(self, call: dict[str, str]) -> dict[str, Any]:
         assert self.chain_id == 31337, "asked to send on the wrong network"
-        sender = {"from": self.address}
+        return {"result": self.send(call, nonce=self.next_nonce() + self.nonce_gap)}
+
+    def next_nonce(self) -> int:
+        return int(self.rpc("eth_getTransactionCount", [self.address, "latest"]), 16)
+
+    def send(self, call: dict[str, str], *, nonce: int | None = None, price_factor: int = 1) -> str:
+        """Sign and send, by default with the next number; a higher price replaces one waiting."""
         transaction = {
             "to": call["to"],
             "data": call.get("data", "0x"),
             "value": int(call.get("value", "0x0"), 16),
             "chainId": self.chain_id,
-            "nonce": int(self.rpc("eth_getTransactionCount", [self.address, "pending"]), 16),
-            "gas": int(self.rpc("eth_estimateGas", [call | sender]), 16) * 3 // 2,
-            "gasPrice": int(self.rpc("eth_gasPrice", []), 16),
+            "nonce": self.next_nonce() if nonce is None else nonce,
+            "gas": self.gas or self._estimate(call),
+            "gasPrice": int(self.rpc("eth_gasPrice", []), 16) * price_factor,
         }
         raw = Account.sign_transaction(transaction, self.private_key).raw_transaction.hex()
-        return {"result": self.rpc("eth_sendRawTransaction", ["0x" + raw.removeprefix("0x")])}
+        return str(self.rpc("eth_sendRawTransaction", ["0x" + raw.removeprefix("0x")]))
+
+    def _estimate(self, call: dict[str, str]) -> int:
+        return int(self.rpc("eth_estimateGas", [call | {"from": self.address}]), 16) * 3 // 2
 
     def _forward(self, method: str, params: list[Any]) -> dict[str, Any]:
         return {"result": self.rpc(method, params)}
