@@ -104,9 +104,13 @@ def _retrieve(transaction: Transaction) -> Story:
         signing=signing,
         afterwards=f"For {amount} this is the first of two steps: their lock time starts. When it "
         "has passed, the account page offers to bring them home with a second call. Until then "
-        f"{whom} will refuse your requests, and fees you still owe are taken from this amount.",
+        f"{_they(transaction)} your requests, and fees you still owe are taken from this amount.",
         done=f"The lock time of {amount} with {whom} has started.",
     )
+
+
+def _they(transaction: Transaction) -> str:
+    return "the provider refuses" if transaction.provider else "these providers refuse"
 
 
 def _whom(transaction: Transaction) -> str:
