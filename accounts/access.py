@@ -8,7 +8,7 @@ from typing import Any, Concatenate, ParamSpec
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_list_or_404, get_object_or_404
 
 from accounts.models import ApiKey, Transaction, Wallet
 from marketplace.problems import problem
@@ -45,6 +45,12 @@ def signed_in(
 def transaction_for(wallet: Wallet, network: str, key: UUID) -> Transaction:
     """The wallet's own transaction on that network, or 404."""
     return get_object_or_404(Transaction, wallet=wallet, network=network, pk=key)
+
+
+def batch_for(wallet: Wallet, network: str, key: UUID) -> list[Transaction]:
+    """The calls of the wallet's own batch on that network, in their order, or 404."""
+    rows = Transaction.objects.filter(wallet=wallet, network=network, batch=key)
+    return get_list_or_404(rows.order_by("prepared_at"))
 
 
 def key_for(wallet: Wallet, network: str, key: int) -> ApiKey:

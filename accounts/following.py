@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts import refresh
+from accounts import batches, refresh
 from accounts.finality import final_block
 from accounts.models import Transaction
 from accounts.outcomes import expire_unanswered
@@ -35,6 +35,7 @@ def follow(chain: Chain, network: Network) -> None:
     other. Raises ChainError where the chain cannot be read: nothing is changed then.
     """
     expire_unanswered(network.slug)
+    batches.give_up_unreported(network.slug)
     rows = _followed(network.slug)
     if not rows:
         return
@@ -74,7 +75,7 @@ def _followed(network: str) -> list[Transaction]:
     """What is on its way, and what ended lately but not for good: the chain has the last word."""
     on_its_way = Q(state__in=(*Transaction.UNMINED, _State.MINED))
     doubtful = Q(state__in=Transaction.DOUBTFUL, ended_at__gt=timezone.now() - LAST_WORD)
-    rows = Transaction.objects.filter(on_its_way | doubtful, network=network)
+    rows = Transaction.objects.filter(on_its_way | doubtful, network=network).exclude(hash="")
     return list(rows.select_related("wallet"))
 
 
@@ -92,7 +93,9 @@ def _advance(
         )
         row.end(_State.MISMATCHED, difference, "Look into your wallet's history for what it sent.")
         return False
-    row.nonce, row.seen_at = seen.nonce, timezone.now()
+    row.seen_at = timezone.now()
+    if same(seen.sender, row.wallet.address):  # a batch may be sent by somebody else's account
+        row.nonce = seen.nonce
     row.reason, row.advice, row.ended_at = "", "", None
     if receipt is None:
         return _back_to_waiting(row)
@@ -103,6 +106,8 @@ def _advance(
 
 def _difference(row: Transaction, seen: Seen) -> str:
     """What of the transaction on chain is not as it was prepared; "" if all is."""
+    if row.batch is not None:
+        return batches.difference(row, seen)
     if not same(seen.sender, row.wallet.address):
         return f"That transaction was sent by {seen.sender}, not by your wallet."
     if seen.to is None or not same(seen.to, row.to):
@@ -139,7 +144,15 @@ def _back_to_waiting(row: Transaction) -> bool:
 
 
 def _mined(chain: Chain, row: Transaction, receipt: Receipt, head: Block) -> bool:
+    is_doubted = row.batch is not None and _is_news(row, receipt)
     _note_block(row, receipt)
+    if is_doubted and not batches.is_carried_out(chain, row, receipt):
+        row.end(
+            _State.MISMATCHED,
+            "That transaction carries the batch, but the chain shows no transfer of yours in it.",
+            "Look into your wallet's history for what it sent. The balances are what counts.",
+        )
+        return False
     row.confirmations = max(0, head.number - receipt.block_number)
     row.state = _State.MINED
     if receipt.block_number <= final_block(head, chain.network):

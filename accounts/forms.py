@@ -23,10 +23,10 @@ def deposit(wallet: Wallet, network: str, *, provider: str = "") -> Form:
     minimum = state.min_account_balance or 0
     is_first = ledger is None or not ledger.exists
     least = minimum if is_first else state.min_transfer_amount or 0
-    amount = least
+    amount, funding = least, 0
     if provider:
-        stands = position(wallet, network, provider)
-        amount = suggested_deposit(network, ledger, suggested_transfer(network, stands))
+        funding = suggested_transfer(network, position(wallet, network, provider))
+        amount = suggested_deposit(network, ledger, funding)
     return {
         "ledger": ledger,
         "is_first": is_first,
@@ -34,6 +34,7 @@ def deposit(wallet: Wallet, network: str, *, provider: str = "") -> Form:
         "provider": provider,
         "presets": [exact(least * times) for times in (1, 2, 5)] if least else [],
         "amount": exact(amount),
+        "funding": exact(funding),  # what the provider should get of it
     }
 
 

@@ -168,6 +168,8 @@ class Transaction(models.Model):
     note = models.TextField(blank=True)  # what was special about it when it was prepared
     fee_estimate = NeuronField(null=True)  # before sending; `network_fee` is what was paid
     state = models.CharField(max_length=12, choices=State.choices, default=State.PREPARED)
+    batch = models.UUIDField(null=True)  # the calls that the wallet carries out as one
+    batch_id = models.TextField(blank=True)  # the wallet's own name for it (EIP-5792)
     hash = models.CharField(max_length=66, blank=True)
     nonce = models.PositiveBigIntegerField(null=True)
     block_number = models.PositiveBigIntegerField(null=True)
@@ -188,7 +190,7 @@ class Transaction(models.Model):
             models.UniqueConstraint(
                 fields=["wallet", "network", "hash"],
                 name="one_transaction_per_hash",
-                condition=~models.Q(hash=""),
+                condition=~models.Q(hash="") & models.Q(batch=None),
             )
         ]
 

@@ -18,7 +18,7 @@ from accounts.models import Transaction
 from accounts.transactions import Refused
 
 TIME_TO_ANSWER = timedelta(hours=1)  # a prepared call that nobody answered expires
-_HASH = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
+HASH = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
 _State = Transaction.State
 _log = logging.getLogger(__name__)
 
@@ -29,7 +29,9 @@ def record_hash(transaction: Transaction, transaction_hash: str) -> Transaction:
     Whether the hash really is this call is for the chain to show: see `accounts.following`.
     Raises Refused for what is no hash, or another one than noted before.
     """
-    if not _HASH.fullmatch(transaction_hash):
+    if transaction.batch is not None:
+        raise _refusal(transaction, "This call is part of a batch.")
+    if not HASH.fullmatch(transaction_hash):
         raise _refusal(transaction, "This is not a transaction hash.")
     normal = transaction_hash.lower()
     _note_hash(transaction, normal)

@@ -51,9 +51,15 @@ def prepare_deposit(wallet: Wallet, network: Network, amount: int) -> Transactio
     return _keep(wallet, network, _calls(network, state).deposit(amount), amount, note=note)
 
 
-def prepare_transfer(wallet: Wallet, network: Network, provider: str, amount: int) -> Transaction:
-    """Prepare locking `amount` neuron of the ledger with `provider` (transferFund)."""
-    state, ledger = rules_of(network), existing_ledger(wallet, network)
+def prepare_transfer(
+    wallet: Wallet, network: Network, provider: str, amount: int, *, coming: int = 0
+) -> Transaction:
+    """Prepare locking `amount` neuron of the ledger with `provider` (transferFund).
+
+    `coming` neuron are deposited just before it, in the same transaction.
+    """
+    state = rules_of(network)
+    ledger = ledger_of(wallet, network) if coming else existing_ledger(wallet, network)
     provider = listed(wallet, network, provider)
     require_positive(amount)
     found = SubAccount.objects.filter(wallet=wallet, network=network.slug, provider=provider)
@@ -61,7 +67,7 @@ def prepare_transfer(wallet: Wallet, network: Network, provider: str, amount: in
     if sub_account is None:
         _require_new_allowed(wallet, network, state, amount)
     cancelled = min(amount, sub_account.pending_refund if sub_account else 0)
-    available = available_now(wallet, network.slug, ledger)
+    available = available_now(wallet, network.slug, ledger) + coming
     if amount - cancelled > available:
         raise Refused(
             f"Your ledger has {exact(available)} 0G available; this needs "

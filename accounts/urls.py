@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from accounts.views import account, demo_wallet, keys, provider_sessions, sign_in, transactions
+from accounts.views import (
+    account,
+    batches,
+    demo_wallet,
+    keys,
+    provider_sessions,
+    sign_in,
+    transactions,
+)
 
 app_name = "accounts"
 urlpatterns = [
@@ -20,6 +28,9 @@ urlpatterns = [
     path("retrieval/", transactions.retrieval, name="retrieval"),
     path("withdrawal/", transactions.withdrawal, name="withdrawal"),
     path("deletion/", transactions.deletion, name="deletion"),
+    path("funding/", batches.funding, name="funding"),
+    path("batches/<uuid:key>/", batches.show, name="batch"),
+    path("batches/<uuid:key>/outcome/", batches.outcome, name="batch-outcome"),
     path("transactions/<uuid:key>/", transactions.show, name="transaction"),
     path("transactions/<uuid:key>/fee/", transactions.fee, name="fee"),
     path("transactions/<uuid:key>/outcome/", transactions.outcome, name="outcome"),

@@ -14,7 +14,7 @@ from django.http import HttpResponseBase
 from django.test import Client
 from django.utils import timezone
 
-from accounts import transactions
+from accounts import batches, transactions
 from accounts.models import ApiKey, Wallet
 from chat.models import Message
 from chat.views import stream
@@ -63,6 +63,7 @@ def alice(chain: FakeChain, aurora: Service) -> Wallet:
     stage.make_session(wallet, aurora)
     cast.use(cast.ALICE, aurora.provider, "0.01")
     transactions.prepare_deposit(wallet, NETWORK, zg("3"))
+    batches.prepare(wallet, NETWORK, aurora.provider, zg("7"))
     ApiKey.objects.create(
         wallet=wallet,
         network="devnet",
@@ -97,7 +98,11 @@ def site(alice: Wallet, aurora: Service, monkeypatch: pytest.MonkeyPatch) -> lis
             "str file": "x",
         },
         owned={
-            "uuid key": alice.transactions.get().pk,
+            "uuid key": alice.transactions.get(batch=None).pk,
+            **{
+                f"accounts:{name} uuid key": alice.transactions.exclude(batch=None)[0].batch
+                for name in ("batch", "batch-outcome")
+            },
             "int key": alice.api_keys.get().pk,
             "uuid pk": answer.conversation_id,
             **answers,

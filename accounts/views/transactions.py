@@ -126,6 +126,8 @@ def show(request: WalletRequest, network: str, key: UUID) -> HttpResponse:
     """One transaction: its page, or its fragment while it is followed (204 where no news)."""
     served = network_or_404(network)
     transaction = transaction_for(request.user, network, key)
+    if transaction.batch and not transaction.hash:
+        return redirect("accounts:batch", network, transaction.batch)
     if not wants_fragment(request):
         return _panel(request, served, transaction, page=True)
     shown = request.GET.get("shown")

@@ -9,6 +9,7 @@ const icon =
 
 async function request({ method, params = [] }) {
   if (method === "wallet_switchEthereumChain") return null;
+  if (method === "wallet_getCapabilities") return {};
   const headers = JSON.parse(document.body.getAttribute("hx-headers"));
   const reply = await fetch(url, {
     method: "POST",

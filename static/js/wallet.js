@@ -36,6 +36,7 @@ function use({ info, provider }) {
   keep("wallet", info.rdns);
   current.on?.("accountsChanged", accountsChanged);
   current.on?.("chainChanged", chainChanged);
+  dispatchEvent(new Event("wallet-known"));
 }
 
 // Another account in the wallet is another person: the page says so and signs the old one out.
@@ -121,4 +122,26 @@ export async function send(transaction, address) {
   await ensureChain();
   await ready(address);
   return call("eth_sendTransaction", [{ ...transaction, from: address }]);
+}
+
+// Whether the connected wallet carries out several calls as one here (EIP-5792). Never a prompt.
+export async function canBatch() {
+  const { address, chain } = page();
+  if (!current || !address) return false;
+  const { chainId } = JSON.parse(chain);
+  const known = await call("wallet_getCapabilities", [address, [chainId]]).catch(() => null);
+  return ["supported", "ready"].includes(known?.[chainId]?.atomic?.status);
+}
+
+export async function sendBatch(calls, address, chainId) {
+  await ready(address);
+  await ensureChain();
+  await ready(address);
+  const batch = { version: "2.0.0", from: address, chainId, atomicRequired: true, calls };
+  return (await call("wallet_sendCalls", [batch])).id;
+}
+
+export async function batchStatus(id, address) {
+  await ready(address);
+  return call("wallet_getCallsStatus", [id]);
 }

@@ -1,23 +1,32 @@
 // Forms that need the wallet: ask it first, put its answer in the form, then let the form go.
 import { keep, kept } from "./kept.js";
 import { toast } from "./site.js";
-import { WalletProblem, connect, send, sign } from "./wallet.js";
+import { WalletProblem, connect, send, sendBatch, sign } from "./wallet.js";
 
 const DECLINED = new Set([4001, "ACTION_REJECTED"]);
 const actions = {
   walletConnect: { field: "address", ask: () => connect() },
   walletSign: { field: "signature", ask: (form) => sign(form.dataset.walletSign, form.dataset.address) },
   walletSend: { field: "hash", ask: sendOnce },
+  walletBatch: { field: "batch_id", ask: sendBatchOnce },
 };
 
 // What the wallet answered is kept: the next try, here or in another tab, reports it and never
 // sends again. Of two tabs that ask at the same time only one gets to the wallet.
 function sendOnce(form) {
+  return once(form, () => send(JSON.parse(form.dataset.call), form.dataset.address));
+}
+
+function sendBatchOnce(form) {
+  return once(form, () => sendBatch(JSON.parse(form.dataset.calls), form.dataset.address, form.dataset.chainId));
+}
+
+function once(form, ask) {
   const key = `sent:${form.getAttribute("action")}`;
   return alone(key, async () => {
-    const hash = kept(key) ?? (await send(JSON.parse(form.dataset.call), form.dataset.address));
-    keep(key, hash);
-    return hash;
+    const answer = kept(key) ?? (await ask());
+    keep(key, answer);
+    return answer;
   });
 }
 

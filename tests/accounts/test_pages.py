@@ -281,7 +281,16 @@ def test_a_transaction_of_one_network_is_not_found_on_another(
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "path",
-    ["deposit/", "transfer/", "retrieval/", "withdrawal/", "acknowledgement/", "refresh/"],
+    [
+        "deposit/",
+        "transfer/",
+        "funding/",
+        "retrieval/",
+        "withdrawal/",
+        "deletion/",
+        "acknowledgement/",
+        "refresh/",
+    ],
 )
 def test_money_needs_somebody_signed_in(client: Client, path: str) -> None:
     reply = client.post(PAGE + path, {"amount": "3", "provider": cast.stranger()}, **HTMX)
@@ -291,7 +300,17 @@ def test_money_needs_somebody_signed_in(client: Client, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["deposit/", "transfer/", "retrieval/", "withdrawal/", "refresh/", "sign-out/"]
+    "path",
+    [
+        "deposit/",
+        "transfer/",
+        "funding/",
+        "retrieval/",
+        "withdrawal/",
+        "deletion/",
+        "refresh/",
+        "sign-out/",
+    ],
 )
 def test_money_needs_the_csrf_token(alice: Wallet, path: str) -> None:
     strict = Client(enforce_csrf_checks=True)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from accounts import narration, outcomes, retrievals, transactions
@@ -12,10 +14,9 @@ from accounts.transactions import Refused
 from marketplace.models import NetworkState, Service
 from tests.accounts import cast
 from tests.accounts.cast import NETWORK, zg
+from tests.accounts.test_pages import HASH, HTMX, PAGE, prepared, text
 from zgcompute.addresses import checksum
 from zgcompute.testing import FakeChain, fake_service
-
-HASH = "0x" + "ab" * 32
 
 
 @pytest.fixture
@@ -178,3 +179,46 @@ def test_a_retrieval_names_what_it_does_with_each_provider(
         (three[1], 0, zg("2")),
     ]
     assert Transaction.objects.get().amount == zg("5")
+
+
+def test_the_page_offers_all_providers_and_then_the_next_batch(
+    signed_in: Client, alice: Wallet, three: list[str]
+) -> None:
+    NetworkState.objects.update(max_providers_per_batch=2)
+    page = text(signed_in.get(PAGE))
+    assert "This takes two steps, 24 hours apart" in page
+    assert "One call takes 2 providers; 1 remain for the next." in page
+    assert "Bring home" not in page
+    row = prepared(signed_in, "retrieval/")
+    path = f"{PAGE}transactions/{row.pk}/"
+    assert "Review next batch" not in text(signed_in.get(path))
+    sent = signed_in.post(f"{path}outcome/", {"hash": HASH}, **HTMX)
+    assert "1 more provider to retrieve from. Review next batch" in text(sent)
+    assert retrievals.providers_of(prepared(signed_in, "retrieval/")) == (three[0],)
+
+
+def test_the_page_says_what_bringing_home_does_before_the_wallet_opens(
+    signed_in: Client, chain: FakeChain, alice: Wallet, three: list[str]
+) -> None:
+    retrieve(chain, alice, three[0], three[1])
+    pass_lock_time()
+    assert "3 0G can come home now." in text(signed_in.get(PAGE))
+    reply = signed_in.post(f"{PAGE}retrieval/", {"due": "1"}, **HTMX)
+    words = text(reply)
+    assert "Bring funds home from 2 providers" in words
+    assert "2 0G come home" in words
+    assert "start their lock time" not in words
+
+
+def test_a_countdown_runs_from_the_servers_time(
+    signed_in: Client, chain: FakeChain, alice: Wallet, three: list[str]
+) -> None:
+    retrieve(chain, alice, three[0])
+    refund = Refund.objects.get()
+    body = signed_in.get(PAGE).content.decode()
+    left = re.search(r'<time datetime="([^"]+)" data-countdown="([^"]+)">([^<]+)</time>', body)
+    assert left
+    assert datetime.fromisoformat(left[1]) == refund.payable_at
+    assert abs(datetime.fromisoformat(left[2]) - timezone.now()) < timedelta(minutes=1)
+    assert "23" in left[3]
+    assert f"{refund.payable_at:%H:%M}</time> UTC" in body  # without JavaScript too

@@ -140,6 +140,30 @@ def test_two_tabs_with_the_same_call_send_it_once(saver: Person) -> None:
     other.close()
 
 
+def test_a_wallet_that_can_deposits_and_transfers_in_one_confirmation(
+    saver: Person, devnet: Devnet
+) -> None:
+    saver.wallet.batches = True
+    provider = devnet.address("aurora")
+    saver.visit(f"account/?provider={provider}")
+    saver.page.locator("#transfer-amount").fill("2")
+    saver.page.get_by_role("button", name="Deposit and transfer at once").click()
+    expect(panel(saver)).to_contain_text("carries out both or none")
+    saver.page.get_by_role("button", name="Open wallet").click()
+    status = saver.page.get_by_role("status")
+    expect(status.filter(has_text="3 0G are in your ledger.")).to_be_visible(timeout=CHAIN_MS)
+    expect(status.filter(has_text="2 0G are locked with")).to_be_visible(timeout=CHAIN_MS)
+    assert saver.wallet.prompts[2:] == ["wallet_sendCalls"]
+    saver.visit("account/")
+    expect(row_of(saver, provider).locator(f"data[value='{2 * ZG}']").first).to_be_visible()
+
+
+def test_a_wallet_that_cannot_is_offered_two_confirmations(saver: Person) -> None:
+    saver.visit("account/")
+    expect(saver.page.get_by_role("button", name="Review transfer")).to_be_visible()
+    expect(saver.page.get_by_text("Deposit and transfer at once")).to_be_hidden()
+
+
 def panel(person: Person) -> Locator:
     """The transaction that is being prepared or followed."""
     return person.page.locator(".transaction").first

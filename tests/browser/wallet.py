@@ -11,9 +11,18 @@ from eth_account import Account
 from eth_account.messages import encode_defunct
 from playwright.sync_api import Page
 
-PROMPTS = ("eth_requestAccounts", "personal_sign", "eth_sendTransaction")
+PROMPTS = ("eth_requestAccounts", "personal_sign", "eth_sendTransaction", "wallet_sendCalls")
 REJECTED, UNKNOWN_CHAIN = 4001, 4902
 FUNDS = 100 * 10**18
+
+# What a smart account runs (EIP-7702): for each call in the data (20 bytes target, 32 bytes value,
+# 32 bytes length, calldata) one CALL; the first that fails reverts them all.
+EXECUTOR = "0x00000000000000000000000000000000000ba7c4"
+EXECUTOR_CODE = (
+    "0x5f5b80361460365780603401358082605401"
+    "5f375f5f825f8560140135863560601c5af1"
+    "602e573d5f5f3e3d5ffd5b016054016001565b00"
+)
 
 _INJECTED = """
 (() => {
@@ -53,6 +62,7 @@ class TestWallet:
     chain_id: int = 31337
     known_chains: set[int] = field(default_factory=lambda: {1, 31337})
     rejects: set[str] = field(default_factory=set)
+    batches: bool = False  # whether it carries out several calls as one (EIP-5792)
     gas: int = 0  # where set, nothing is estimated: the call may revert once it is mined
     nonce_gap: int = 0  # how many numbers the next transaction leaves out: it waits for them
     prompts: list[str] = field(default_factory=list)
@@ -118,6 +128,26 @@ class TestWallet:
         assert self.chain_id == 31337, "asked to send on the wrong network"
         return {"result": self.send(call, nonce=self.next_nonce() + self.nonce_gap)}
 
+    def _wallet_getCapabilities(self, address: str, chains: list[str]) -> dict[str, Any]:
+        status = {"atomic": {"status": "supported"}} if self.batches else {}
+        return {"result": dict.fromkeys(chains, status)}
+
+    def _wallet_sendCalls(self, batch: dict[str, Any]) -> dict[str, Any]:
+        assert batch["atomicRequired"], "the calls belong together"
+        assert batch["from"] == self.address
+        self.rpc("anvil_setCode", [EXECUTOR, EXECUTOR_CODE])
+        self.rpc("anvil_setCode", [self.address, f"0xef0100{EXECUTOR[2:]}"])
+        data = "0x" + "".join(_packed(call) for call in batch["calls"])
+        sent = self.send({"to": self.address, "data": data})
+        return {"result": {"id": f"{sent}-batch"}}
+
+    def _wallet_getCallsStatus(self, name: str) -> dict[str, Any]:
+        receipt = self.rpc("eth_getTransactionReceipt", [name.removesuffix("-batch")])
+        if receipt is None:
+            return {"result": {"id": name, "status": 100}}
+        status = 200 if receipt["status"] == "0x1" else 500
+        return {"result": {"id": name, "status": status, "receipts": [receipt]}}
+
     def next_nonce(self) -> int:
         return int(self.rpc("eth_getTransactionCount", [self.address, "latest"]), 16)
 
@@ -151,3 +181,9 @@ class TestWallet:
         if "error" in answer:
             raise RuntimeError(f"{method}: {answer['error']}")
         return answer["result"]
+
+
+def _packed(call: dict[str, str]) -> str:
+    data = call["data"].removeprefix("0x")
+    target, value = call["to"].removeprefix("0x"), int(call.get("value", "0x0"), 16)
+    return f"{target}{value:064x}{len(data) // 2:064x}{data}"
