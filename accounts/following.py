@@ -174,7 +174,8 @@ def _reverted(chain: Chain, row: Transaction, receipt: Receipt) -> bool:
 
 def _note_block(row: Transaction, receipt: Receipt) -> None:
     row.block_number, row.block_hash = receipt.block_number, receipt.block_hash
-    row.network_fee = receipt.network_fee
+    if row.batch is None or row.is_followed_by_transfer:  # a batch pays once
+        row.network_fee = receipt.network_fee
 
 
 def _unseen(chain: Chain, row: Transaction) -> bool:

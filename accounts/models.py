@@ -203,6 +203,11 @@ class Transaction(models.Model):
         return self.state in self.OPEN
 
     @property
+    def is_followed_by_transfer(self) -> bool:
+        """Whether it is the deposit of a batch: the transfer comes with it, for one fee."""
+        return self.batch is not None and not self.provider
+
+    @property
     def is_being_rehearsed(self) -> bool:
         """Whether a worker may still say what it will cost."""
         is_new = timezone.now() - self.prepared_at < _PATIENCE

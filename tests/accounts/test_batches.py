@@ -19,7 +19,7 @@ from marketplace.models import NetworkState, Service
 from tests.accounts import cast
 from tests.accounts.cast import NETWORK, zg
 from tests.accounts.test_pages import HASH, HTMX, PAGE, text
-from zgcompute.testing import FakeChain
+from zgcompute.testing import FEE, FakeChain
 from zgcompute.types import UnsignedCall
 
 State = Transaction.State
@@ -88,6 +88,7 @@ def test_a_batch_that_the_chain_shows_is_done(
     chain.mine(2)
     following.follow(chain, NETWORK)
     assert [row.state for row in rows(key)] == [State.CONFIRMED, State.CONFIRMED]
+    assert [row.network_fee for row in rows(key)] == [FEE, None]  # paid once
 
 
 @pytest.mark.parametrize("omitting", ["depositFund", "transferFund"])
