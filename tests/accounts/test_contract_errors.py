@@ -19,6 +19,7 @@ from django.test import Client
 
 from accounts import following, outcomes, refresh, transactions
 from accounts.models import Transaction, Wallet
+from marketplace.models import NetworkState
 from tests.accounts import cast
 from tests.accounts.cast import zg
 from tests.accounts.test_pages import HTMX, PAGE, text
@@ -382,6 +383,15 @@ SHOWN = [
         "This wallet has no ledger yet.",
         "Make a first deposit: it creates the ledger.",
     ),
+    Shown(
+        f"{L}.ServiceNotFound",
+        "the network moved on from the version that was read",
+        lambda scene: _with_old_name(scene),
+        nothing,
+        lambda scene: _old_calls(scene).transfer(scene.provider, zg("3")),
+        "The ledger does not know that serving contract.",
+        "reload, then try again",
+    ),
 ]
 
 
@@ -404,7 +414,6 @@ def test_what_only_the_chain_can_know_is_told_in_plain_words(scene: Scene, row: 
 
 TOLD = {  # seldom or hard to bring about here: the contract's own data, as the page shows them
     f"{L}.CallFailed": ("refused its part of the move", "five refunds"),
-    f"{L}.ServiceNotFound": ("does not know that serving contract", "reload, then try again"),
     f"{L}.TransferFailed": ("could not be paid out", "must be able to receive plain transfers"),
 }
 
@@ -485,6 +494,17 @@ def _empty(scene: Scene) -> None:
     """Everything is settled and withdrawn."""
     scene.world.settle(scene.signer.address, scene.provider, zg("2"))
     scene.send(scene.calls.refund(zg("3")))
+
+
+def _with_old_name(scene: Scene) -> Transaction:
+    NetworkState.objects.update(service_name="inference-v0.9")
+    return _transfer(scene)
+
+
+def _old_calls(scene: Scene) -> Calls:
+    return Calls(
+        scene.calls.chain_id, replace(scene.calls.contracts, service_name="inference-v0.9")
+    )
 
 
 def _encoded(error: str) -> bytes:
