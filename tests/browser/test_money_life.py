@@ -158,6 +158,21 @@ def test_a_wallet_that_can_deposits_and_transfers_in_one_confirmation(
     expect(row_of(saver, provider).locator(f"data[value='{2 * ZG}']").first).to_be_visible()
 
 
+def test_the_first_message_is_one_confirmation_and_one_signature_away(
+    person: Person, devnet: Devnet
+) -> None:
+    person.wallet.batches = True
+    person.visit(f"chat/?provider={devnet.address('aurora')}")
+    person.sign_in()
+    person.page.get_by_role("button", name="Deposit and transfer at once").click()
+    person.page.get_by_role("button", name="Open wallet").click()
+    session = person.page.get_by_role("button", name="Sign with wallet")
+    expect(session).to_be_visible(timeout=CHAIN_MS)
+    session.click()
+    expect(person.composer).to_be_visible(timeout=CHAIN_MS)
+    assert person.wallet.prompts[2:] == ["wallet_sendCalls", "personal_sign"]
+
+
 def test_a_wallet_that_cannot_is_offered_two_confirmations(saver: Person) -> None:
     saver.visit("account/")
     expect(saver.page.get_by_role("button", name="Review transfer")).to_be_visible()

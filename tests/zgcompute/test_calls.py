@@ -7,8 +7,8 @@ import pytest
 
 from zgcompute._codec import inference_interface, ledger_interface
 from zgcompute.amounts import MAX_NEURON
-from zgcompute.calls import Calls
-from zgcompute.errors import AmountError, InvalidAddress, InvalidToken
+from zgcompute.calls import Calls, arguments_of
+from zgcompute.errors import AmountError, ChainError, InvalidAddress, InvalidToken
 from zgcompute.types import Address, Contracts, UnsignedCall
 
 LEDGER = Address("0x9fE46736679d2D9a65F0992F2272dE9f3c7fa6e0")
@@ -124,3 +124,26 @@ def test_an_amount_that_is_too_large_is_called_so() -> None:
         CALLS.deposit(MAX_NEURON + 1)
     with pytest.raises(AmountError, match="above zero"):
         CALLS.deposit(0)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        CALLS.deposit(5),
+        CALLS.transfer(AURORA, 9),
+        CALLS.retrieve([AURORA, DUSK]),
+        CALLS.refund(7),
+        CALLS.delete_ledger(),
+        CALLS.acknowledge(AURORA),
+        CALLS.revoke_token(AURORA, 4),
+    ],
+    ids=lambda call: call.function,
+)
+def test_the_arguments_can_be_read_out_of_the_data_again(call: UnsignedCall) -> None:
+    assert arguments_of(call.data) == call.arguments
+
+
+@pytest.mark.parametrize("data", ["0x", "0x12345678", "0x" + "ff" * 40])
+def test_data_of_no_known_call_is_refused(data: str) -> None:
+    with pytest.raises(ChainError):
+        arguments_of(data)
