@@ -10,6 +10,8 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.utils import timezone
 
+from accounts.movements import AccountEvent as AccountEvent
+from accounts.movements import Movement as Movement
 from marketplace.fields import AddressField, NeuronField
 
 _PATIENCE = timedelta(seconds=20)
