@@ -7,10 +7,10 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_list_or_404, get_object_or_404
 
-from accounts.models import ApiKey, Transaction, Wallet
+from accounts.models import ApiKey, SignIn, Transaction, Wallet
 from marketplace.problems import problem
 
 P = ParamSpec("P")
@@ -23,12 +23,12 @@ class WalletRequest(HttpRequest):
 
 
 def signed_in(
-    view: Callable[Concatenate[Any, P], HttpResponse],
-) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    view: Callable[Concatenate[Any, P], HttpResponseBase],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
     """Let only signed-in wallets through; others are told to sign in (401)."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return problem(
                 request,
@@ -56,3 +56,8 @@ def batch_for(wallet: Wallet, network: str, key: UUID) -> list[Transaction]:
 def key_for(wallet: Wallet, network: str, key: int) -> ApiKey:
     """The wallet's own API key on that network, or 404."""
     return get_object_or_404(ApiKey, wallet=wallet, network=network, pk=key)
+
+
+def sign_in_for(wallet: Wallet, key: int) -> SignIn:
+    """One of the browsers in which the wallet itself is signed in, or 404."""
+    return get_object_or_404(SignIn, wallet=wallet, pk=key)

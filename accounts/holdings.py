@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.utils import timezone
 
-from accounts import narration, settlements
+from accounts import activity, narration, picture, settlements, usage_report
 from accounts.models import (
     Ledger,
     ProviderSession,
@@ -21,9 +22,11 @@ from accounts.models import (
 )
 from accounts.reserve import Position, position_of, unpaid_usage
 from marketplace.models import Service
+from marketplace.templatetags.zg import plain
 from zgcompute.networks import Network
 
-SHOWN = 20  # rows of each list
+SHOWN = 5  # rows of each list; the whole is on a page of its own
+_NEWS = timedelta(days=1)  # how long a settlement is worth a note
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,11 @@ class ProviderRow:
     session: ProviderSession | None
 
     @property
-    def differs(self) -> bool:
-        """The provider reports other unsettled fees than the requests made here add up to."""
-        reported = self.sub_account.unsettled
-        return reported is not None and reported != self.position.used_here
+    def name(self) -> str:
+        """What people know the provider by: its model, or else its address."""
+        address = self.sub_account.provider
+        listed = plain(self.service.model, 40) if self.service else ""
+        return listed or f"{address[:6]}…{address[-4:]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class TransactionRow:
 @dataclass(frozen=True, slots=True)
 class SettlementRow:
     settlement: Settlement
+    name: str
     explanation: str
     url: str
 
@@ -63,24 +68,36 @@ class SettlementRow:
 class Holdings:
     ledger: Ledger | None
     providers: list[ProviderRow]
-    transactions: list[TransactionRow]
+    activity: list[activity.Row]
     settlements: list[SettlementRow]
-    usage: list[Usage]
+    usage: list[usage_report.Row]
     unsettled_here: int
+    is_in_flight: bool
 
     @property
     def is_read(self) -> bool:
         return self.ledger is not None and self.ledger.refreshed_at is not None
 
     @property
-    def _is_in_flight(self) -> bool:
-        rows = [row.transaction for row in self.transactions]
-        return any(row.hash and row.is_open for row in rows)
+    def picture(self) -> picture.Picture | None:
+        """Where all of it is, drawn; None where there is nothing or nothing was read."""
+        if self.ledger is None:
+            return None
+        here = self.ledger
+        holders = [_holder(row) for row in self.providers]
+        return picture.draw(here.wallet_balance, here.available, here.locked, holders)
+
+    @property
+    def latest_drop(self) -> SettlementRow | None:
+        """The settlement that made a balance fall at once, while that is news."""
+        since = timezone.now() - _NEWS
+        taken = [row for row in self.settlements if row.settlement.amount]
+        return next((row for row in taken if row.settlement.settled_at > since), None)
 
     @property
     def poll_seconds(self) -> int:
         """How often the page looks again: only while something is on its way."""
-        if not self.is_read or (self.ledger and self.ledger.is_awaited) or self._is_in_flight:
+        if not self.is_read or (self.ledger and self.ledger.is_awaited) or self.is_in_flight:
             return 1
         return 5 if self.unsettled_here else 0
 
@@ -88,13 +105,16 @@ class Holdings:
 def of(wallet: Wallet, network: Network) -> Holdings:
     """Gather the holdings of `wallet` in a fixed number of queries."""
     unpaid = _unpaid_by_provider(wallet, network.slug)
+    providers = _providers(wallet, network.slug, unpaid)
+    names = {row.sub_account.provider: row.name for row in providers if row.service}
     return Holdings(
         ledger=Ledger.objects.filter(wallet=wallet, network=network.slug).first(),
-        providers=_providers(wallet, network.slug, unpaid),
-        transactions=transaction_rows(wallet, network),
-        settlements=settlement_rows(wallet, network),
+        providers=providers,
+        activity=activity.latest(wallet, network, SHOWN, names),
+        settlements=settlement_rows(wallet, network, names),
         usage=_recent_usage(wallet, network.slug),
         unsettled_here=sum(usage.unpaid for rows in unpaid.values() for usage in rows),
+        is_in_flight=_is_in_flight(wallet, network.slug),
     )
 
 
@@ -104,25 +124,36 @@ def transaction_row(row: Transaction, network: Network) -> TransactionRow:
     return TransactionRow(row, narration.story(row), narration.state_words(row), url)
 
 
-def transaction_rows(wallet: Wallet, network: Network) -> list[TransactionRow]:
-    """The latest transactions, without those that never left the page."""
-    rows = wallet.transactions.filter(network=network.slug)
-    return [transaction_row(row, network) for row in rows[:SHOWN]]
-
-
-def settlement_rows(wallet: Wallet, network: Network) -> list[SettlementRow]:
+def settlement_rows(
+    wallet: Wallet, network: Network, names: Mapping[str, str]
+) -> list[SettlementRow]:
     """The latest settlements, each with what it paid for."""
     rows = wallet.settlements.filter(network=network.slug).prefetch_related("payments__usage")
     return [
         SettlementRow(
-            row, settlements.explanation(row), network.transaction_url(row.transaction_hash)
+            row,
+            names.get(row.provider, "a provider"),
+            settlements.explanation(row),
+            network.transaction_url(row.transaction_hash),
         )
         for row in rows[:SHOWN]
     ]
 
 
-def _recent_usage(wallet: Wallet, network: str) -> list[Usage]:
-    return list(wallet.usage.filter(network=network).select_related("settlement")[:SHOWN])
+def _recent_usage(wallet: Wallet, network: str) -> list[usage_report.Row]:
+    return usage_report.table_rows(list(wallet.usage.filter(network=network)[:SHOWN]))
+
+
+def _is_in_flight(wallet: Wallet, network: str) -> bool:
+    waiting = wallet.transactions.filter(network=network, state__in=Transaction.OPEN)
+    return waiting.exclude(hash="").exists()
+
+
+def _holder(row: ProviderRow) -> picture.Holder:
+    sub = row.sub_account
+    return picture.holder(
+        row.name, sub.provider, sub.balance, sub.pending_refund, row.position.unsettled
+    )
 
 
 def _unpaid_by_provider(wallet: Wallet, network: str) -> Mapping[str, list[Usage]]:

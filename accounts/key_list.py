@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from accounts import keys
+from accounts import keys, slots
 from accounts.models import ApiKey, SubAccount, Wallet
 from marketplace.models import Service
 
@@ -36,6 +36,7 @@ class KeyList:
     service: Service | None
     account: SubAccount | None
     rows: list[Row]
+    slots: slots.Slots | None
     free: int
 
 
@@ -63,11 +64,13 @@ def of(wallet: Wallet, network: str, provider: str) -> KeyList:
     """The keys of `wallet` with `provider`."""
     accounts = SubAccount.objects.filter(wallet=wallet, network=network, provider=provider)
     account = accounts.first()
+    known = list(keys.known(wallet, network, provider))
     return KeyList(
         provider=provider,
         service=Service.objects.on(network).filter(provider=provider).first(),
         account=account,
-        rows=[Row(key, state(key, account)) for key in keys.known(wallet, network, provider)],
+        rows=[Row(key, state(key, account)) for key in known],
+        slots=slots.slots(account, known) if account else None,
         free=len(keys.free_slots(account)) if account else 0,
     )
 

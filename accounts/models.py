@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
+from django.contrib.sessions.models import Session
 from django.db import models
 from django.utils import timezone
 
@@ -244,6 +245,22 @@ class ProviderSession(models.Model):
         return f"session with {self.provider} until {self.expires_at:%Y-%m-%d %H:%M}"
 
 
+class SignIn(models.Model):
+    """A browser in which a wallet is signed in here; it goes when that browser's session goes."""
+
+    wallet = models.ForeignKey(Wallet, models.CASCADE, related_name="sign_ins")
+    session = models.OneToOneField(Session, models.CASCADE, related_name="sign_in")
+    device = models.CharField(max_length=60)  # such as "Firefox on Linux", no more of it
+    signed_in_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-seen_at",)
+
+    def __str__(self) -> str:
+        return f"{self.device}, signed in {self.signed_in_at:%Y-%m-%d %H:%M}"
+
+
 class ApiKey(models.Model):
     """A slot (token id 0..254) of a wallet with a provider, and what we know of the key in it.
 
@@ -342,6 +359,7 @@ class Usage(models.Model):
     class Meta:
         ordering = ("-happened_at",)
         verbose_name_plural = "usage"
+        indexes = [models.Index(fields=["wallet", "network", "-happened_at"])]
 
     def __str__(self) -> str:
         return f"{self.fee} neuron for {self.model} on {self.network}"

@@ -80,6 +80,11 @@ def forget(wallet: Wallet, network: str, provider: str) -> None:
     wallet.provider_sessions.filter(network=network, provider=provider).delete()
 
 
+def forget_on(wallet: Wallet, network: str) -> None:
+    """Drop all provider sessions of the wallet on that network."""
+    wallet.provider_sessions.filter(network=network).delete()
+
+
 def forget_all(wallet: Wallet) -> None:
     """Drop all provider sessions of the wallet, on every network."""
     wallet.provider_sessions.all().delete()

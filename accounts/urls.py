@@ -9,6 +9,8 @@ from accounts.views import (
     keys,
     provider_sessions,
     sign_in,
+    sign_ins,
+    statements,
     transactions,
 )
 
@@ -45,4 +47,13 @@ urlpatterns = [
     path("keys/<int:key>/", keys.seal, name="key-seal"),
     path("keys/<int:key>/removal/", keys.removal, name="key-removal"),
     path("keys/<int:key>/revocation/", keys.revocation, name="key-revocation"),
+    path("usage/", statements.usage, name="usage"),
+    path("usage.csv", statements.usage_csv, name="usage-csv"),
+    path("settlements/", statements.settlements, name="settlements"),
+    path("activity/", statements.movements, name="activity"),
+    path("activity.csv", statements.movements_csv, name="activity-csv"),
+    path("sessions/", sign_ins.page, name="sessions"),
+    path("provider-sessions/end/", sign_ins.end_provider_sessions, name="session-end-all"),
+    path("sign-ins/<int:key>/end/", sign_ins.end, name="sign-in-end"),
+    path("sign-ins/others/end/", sign_ins.end_others, name="sign-in-end-others"),
 ]

@@ -64,6 +64,7 @@ def alice(chain: FakeChain, aurora: Service) -> Wallet:
     cast.use(cast.ALICE, aurora.provider, "0.01")
     transactions.prepare_deposit(wallet, NETWORK, zg("3"))
     batches.prepare(wallet, NETWORK, aurora.provider, zg("7"))
+    cast.browser(wallet)
     ApiKey.objects.create(
         wallet=wallet,
         network="devnet",
@@ -104,6 +105,7 @@ def site(alice: Wallet, aurora: Service, monkeypatch: pytest.MonkeyPatch) -> lis
                 for name in ("batch", "batch-outcome")
             },
             "int key": alice.api_keys.get().pk,
+            "accounts:sign-in-end int key": alice.sign_ins.get().pk,
             "uuid pk": answer.conversation_id,
             **answers,
         },

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts import forms, holdings
+from accounts import attention, forms, holdings
 from accounts.access import WalletRequest, signed_in
 from accounts.limits import limit
 from accounts.models import Ledger, Wallet
@@ -24,7 +24,8 @@ from zgcompute.networks import Network
 def account(request: HttpRequest, network: str) -> HttpResponse:
     """The whole page; without a wallet it says what would be here."""
     served = network_or_404(network)
-    context: dict[str, Any] = {"section": "account", "signed_out": request.GET.get("signed-out")}
+    context: dict[str, Any] = {"section": "account", "place": "account"}
+    context["signed_out"] = request.GET.get("signed-out")
     if not isinstance(request.user, Wallet):
         return render(request, "accounts/signed_out.html", context)
     provider = request.GET.get("provider", "")
@@ -46,7 +47,7 @@ def balances(request: WalletRequest, network: str) -> HttpResponse:
 @require_GET
 @signed_in
 def history(request: WalletRequest, network: str) -> HttpResponse:
-    """Transactions, settlements and usage, for the page to look again."""
+    """The latest activity, settlements and usage, for the page to look again."""
     served = network_or_404(network)
     return render(request, "accounts/_history.html", _holdings(request.user, served))
 
@@ -65,4 +66,10 @@ def refreshing(request: WalletRequest, network: str) -> HttpResponse:
 
 
 def _holdings(wallet: Wallet, network: Network) -> dict[str, Any]:
-    return {"holdings": holdings.of(wallet, network), "state": NetworkState.of(network.slug)}
+    found = holdings.of(wallet, network)
+    return {
+        "holdings": found,
+        "picture": found.picture,
+        "notices": attention.of(wallet, network.slug, found),
+        "state": NetworkState.of(network.slug),
+    }

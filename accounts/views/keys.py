@@ -26,7 +26,7 @@ from zgcompute.errors import Error, InvalidToken
 def page(request: HttpRequest, network: str) -> HttpResponse:
     """All keys, or with `?provider=` those of one provider; without a wallet what would be here."""
     served = network_or_404(network)
-    context: dict[str, Any] = {"section": "account", "lifetimes": keys.LIFETIMES}
+    context: dict[str, Any] = {"section": "account", "place": "keys", "lifetimes": keys.LIFETIMES}
     if not isinstance(request.user, Wallet):
         return render(request, "accounts/signed_out.html", context)
     if request.GET.get("provider"):

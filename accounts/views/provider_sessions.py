@@ -52,7 +52,8 @@ def end(request: WalletRequest, network: str, address: str) -> HttpResponse:
     """Forget the session: this site can no longer use the provider for the wallet."""
     service = service_or_404(network_or_404(network), address)
     sessions.forget(request.user, network, service.provider)
-    return redirect("accounts:account", network)
+    is_listed = request.POST.get("place") == "sessions"
+    return redirect("accounts:sessions" if is_listed else "accounts:account", network)
 
 
 def _form(

@@ -11,7 +11,7 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
-from accounts import entrance, sessions
+from accounts import entrance, sessions, sign_ins
 from accounts.limits import limit
 from accounts.signin import SignInRefused
 from accounts.tasks import refresh_wallet_later
@@ -58,6 +58,7 @@ def sign_in(request: HttpRequest, network: str) -> HttpResponse:
         return problem(request, str(error), error.advice, title="Not signed in", status=422)
     _leave(request)
     login(request, wallet, backend="accounts.backends.SignedMessage")
+    sign_ins.note(request, wallet)
     refresh_wallet_later(wallet.pk, network)
     return _go(request, _page_before(request, network))
 

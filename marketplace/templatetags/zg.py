@@ -43,6 +43,17 @@ def zg_exact_aligned(neuron: int, decimals: int = 18) -> SafeString:
 
 
 @register.filter
+def zg_change(neuron: int) -> SafeString | str:
+    """A change as exact 0G with its sign, also above zero; a dash where there is none."""
+    if not neuron:
+        return "–"
+    sign = "+" if neuron > 0 else "\u2212"
+    return format_html(
+        '<data class="amount" value="{}">{}{}</data>', neuron, sign, amounts.exact(abs(neuron))
+    )
+
+
+@register.filter
 def zg_exact(neuron: int | None) -> str:
     """Neuron as 0G with every digit."""
     return "" if neuron is None else amounts.exact(neuron)

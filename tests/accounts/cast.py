@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 
+from django.contrib.sessions.backends.db import SessionStore
 from django.utils import timezone
 from eth_account import Account
 
 from accounts import refresh
-from accounts.models import Usage, Wallet
+from accounts.models import SignIn, Usage, Wallet
 from marketplace.models import NetworkState, Service
 from zgcompute.addresses import checksum
 from zgcompute.amounts import parse
@@ -109,3 +110,10 @@ def use(
 def stranger() -> str:
     """An address that nobody plays."""
     return checksum(Account.from_key("0x" + "77" * 32).address)
+
+
+def browser(wallet: Wallet, device: str = "Firefox on Linux") -> SignIn:
+    """Another browser in which somebody is signed in."""
+    session = SessionStore()
+    session.create()
+    return SignIn.objects.create(wallet=wallet, session_id=session.session_key or "", device=device)

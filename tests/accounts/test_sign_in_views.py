@@ -46,6 +46,13 @@ def test_alice_signs_the_text_and_is_in(client: Client) -> None:
     assert Wallet.objects.get(pk=client.session[SESSION_KEY]).address == cast.ALICE.address
 
 
+def test_the_browser_is_listed_from_the_first_moment(client: Client) -> None:
+    text = invited(client)
+    sign_in(client, text, cast.ALICE.sign_message(text.encode()))
+    (row,) = cast.wallet_of(cast.ALICE).sign_ins.all()
+    assert row.session_id == client.session.session_key
+
+
 def test_the_session_key_changes_at_sign_in(client: Client) -> None:
     client.session["before"] = "1"
     session = client.session
