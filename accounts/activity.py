@@ -15,6 +15,7 @@ from accounts.movements import AVAILABLE_SIGN, LOCKED_SIGN
 from accounts.narration import StateWords
 from accounts.periods import Excerpt, Paging, paging
 from marketplace.models import Service
+from marketplace.prices import exact_decimals
 from zgcompute.amounts import exact
 from zgcompute.networks import Network
 
@@ -53,8 +54,12 @@ _INFERRED = StateWords(
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A movement, or a call that moved nothing (its changes are 0); amounts in neuron."""
+    """A movement, or a call that moved nothing (its changes are 0); amounts in neuron.
 
+    `decimals` are those of the whole column, so that the points line up.
+    """
+
+    decimals: int
     when: datetime
     title: str
     available_change: int
@@ -166,17 +171,22 @@ def _added(rows: QuerySet[Movement]) -> tuple[int, int, int]:
 def _rows(
     found: Sequence[Movement | Transaction], network: Network, names: Mapping[str, str]
 ) -> list[Row]:
+    moved = [int(row.amount) for row in found if isinstance(row, Movement)]
+    decimals = exact_decimals([0, *moved])
     return [
-        _movement(row, network, names) if isinstance(row, Movement) else _call(row, network)
+        _movement(row, network, names, decimals)
+        if isinstance(row, Movement)
+        else _call(row, network, decimals)
         for row in found
     ]
 
 
-def _movement(row: Movement, network: Network, names: Mapping[str, str]) -> Row:
+def _movement(row: Movement, network: Network, names: Mapping[str, str], decimals: int) -> Row:
     inferred = row.source == Movement.Source.LEVEL
     words = narration.state_words(row.transaction) if row.transaction else _READ
     shown = _INFERRED if inferred else words
     return Row(
+        decimals=decimals,
         when=row.happened_at,
         title=_TITLES[_Kind(row.kind)].format(_name(row.provider, names)),
         available_change=row.available_change,
@@ -190,8 +200,9 @@ def _movement(row: Movement, network: Network, names: Mapping[str, str]) -> Row:
     )
 
 
-def _call(row: Transaction, network: Network) -> Row:
+def _call(row: Transaction, network: Network, decimals: int) -> Row:
     return Row(
+        decimals=decimals,
         when=row.prepared_at,
         title=narration.story(row).title,
         available_change=0,

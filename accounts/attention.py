@@ -184,7 +184,7 @@ def _ready_to_collect(facts: Facts, row: ProviderRow) -> Iterator[Notice]:
         if rest
         else "Its lock time has passed: retrieving once more brings it into your ledger.",
         Remedy(
-            "Retrieve",
+            "Bring home",
             reverse("accounts:retrieval", args=[facts.network]),
             {"provider": row.sub_account.provider},
         ),

@@ -22,6 +22,7 @@ from accounts.models import (
 )
 from accounts.reserve import Position, position_of, unpaid_usage
 from marketplace.models import Service
+from marketplace.prices import exact_decimals
 from marketplace.templatetags.zg import plain
 from zgcompute.networks import Network
 
@@ -59,6 +60,7 @@ class TransactionRow:
 @dataclass(frozen=True, slots=True)
 class SettlementRow:
     settlement: Settlement
+    decimals: int  # of the column of amounts
     name: str
     explanation: str
     url: str
@@ -128,15 +130,18 @@ def settlement_rows(
     wallet: Wallet, network: Network, names: Mapping[str, str]
 ) -> list[SettlementRow]:
     """The latest settlements, each with what it paid for."""
-    rows = wallet.settlements.filter(network=network.slug).prefetch_related("payments__usage")
+    found = wallet.settlements.filter(network=network.slug).prefetch_related("payments__usage")
+    rows = list(found[:SHOWN])
+    decimals = exact_decimals(n for row in rows for n in (row.amount, row.matched))
     return [
         SettlementRow(
             row,
+            decimals,
             names.get(row.provider, "a provider"),
             settlements.explanation(row),
             network.transaction_url(row.transaction_hash),
         )
-        for row in rows[:SHOWN]
+        for row in rows
     ]
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from accounts.shares import WHOLE, Span, spans
+from marketplace.prices import exact_decimals
 
 NAMED = 5  # providers with a place of their own; the others share one
 NAMED_FROM = 3  # percent of what is locked; below, a provider is one of the others
@@ -49,8 +50,12 @@ class Holder:
     refunding: int
 
     @property
+    def parts(self) -> tuple[int, int, int]:
+        return self.free, self.unsettled, self.refunding
+
+    @property
     def total(self) -> int:
-        return self.free + self.unsettled + self.refunding
+        return sum(self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,12 @@ class Picture:
     @property
     def total(self) -> int:
         return sum(part.amount for part in self.sums)
+
+    @property
+    def decimals(self) -> int:
+        """Those of the table's column of sums."""
+        parts = [part.amount for part in self.sums]
+        return exact_decimals([*parts, *(n for one in self.holders for n in one.parts)])
 
 
 def holder(name: str, address: str, balance: int, pending_refund: int, unsettled: int) -> Holder:

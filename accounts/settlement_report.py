@@ -12,6 +12,7 @@ from accounts import settlements, sums
 from accounts.models import Payment, Settlement, Wallet
 from accounts.periods import Excerpt, Paging, paging
 from marketplace.models import Service
+from marketplace.prices import exact_decimals
 from zgcompute.networks import Network
 
 ROWS = 10  # of a page: each may name two hundred requests
@@ -28,6 +29,7 @@ class Row:
     url: str
     payments: list[Payment]
     hidden: int
+    decimals: int  # of the column of payments
     running: int
 
     @property
@@ -78,6 +80,7 @@ def _rows(
                 url=network.transaction_url(row.transaction_hash),
                 payments=payments[:PAYMENTS],
                 hidden=max(0, len(payments) - PAYMENTS),
+                decimals=exact_decimals([row.matched, *(one.usage.fee for one in payments)]),
                 running=running[row.provider],
             )
         )

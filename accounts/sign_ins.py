@@ -46,14 +46,14 @@ def note(request: HttpRequest, wallet: Wallet) -> None:
 
 
 def see(request: HttpRequest) -> None:
-    """Keep that this browser was here, at most once a minute."""
-    key = request.session.session_key
-    if not key or not cache.add(f"sign-in-seen:{key}", True, SEEN_EVERY):
+    """Keep that this browser was here, at most once a minute; strangers leave no trace."""
+    if not request.session.session_key or not isinstance(request.user, Wallet):
         return
-    now = timezone.now()
-    known = SignIn.objects.filter(session_id=key).update(seen_at=now)
-    if not known and isinstance(request.user, Wallet):
-        _keep(key, request.user, _device(request), now)
+    key = str(request.session.session_key)
+    if cache.add(f"sign-in-seen:{key}", True, SEEN_EVERY):
+        now = timezone.now()
+        if not SignIn.objects.filter(session_id=key).update(seen_at=now):
+            _keep(key, request.user, _device(request), now)
 
 
 def of(wallet: Wallet) -> QuerySet[SignIn]:

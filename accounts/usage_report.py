@@ -18,6 +18,7 @@ from accounts.periods import Excerpt, Paging, paging, today
 from accounts.subjects import Subject
 from marketplace import service_types
 from marketplace.models import Service
+from marketplace.prices import exact_decimals
 from zgcompute.amounts import exact
 
 MOST_DAYS = 92  # drawn one by one; a longer time is drawn by months
@@ -43,9 +44,13 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A request; `subject` is None where what it was about was deleted."""
+    """A request; `subject` is None where what it was about was deleted.
+
+    `decimals` are those of the column of fees, so that their points line up.
+    """
 
     usage: Usage
+    decimals: int
     kind: str
     subject: Subject | None
 
@@ -60,6 +65,7 @@ class Report:
     models: list[Total]
     spans: list[Total]  # days or months with requests, the newest first
     unit: str
+    decimals: int  # of the column of fees per day
     chart: charts.Columns | None
     paging: Paging
     provider_choices: list[tuple[str, str]]
@@ -74,6 +80,7 @@ def report(wallet: Wallet, network: str, excerpt: Excerpt) -> Report:
     known = wallet.usage.filter(network=network).values_list("provider", "model")
     choices = list(known.annotate(last=Max("happened_at")).order_by("-last")[:500])
     by_time, unit = _by_time(groups, excerpt)
+    columns = [total.fee, *(span.fee for span in by_time)]
     return Report(
         excerpt=excerpt,
         total=total,
@@ -81,6 +88,7 @@ def report(wallet: Wallet, network: str, excerpt: Excerpt) -> Report:
         models=_totals(groups, lambda group: group["model"], total.fee, {}),
         spans=[span for span in reversed(by_time) if span.requests],
         unit=unit,
+        decimals=exact_decimals(columns),
         chart=_chart(by_time) if total.fee else None,
         paging=paging(excerpt, rows_of(wallet, network, excerpt), total.requests, table_rows),
         provider_choices=list({one[0]: names.get(one[0], one[0]) for one in choices}.items()),
@@ -100,8 +108,8 @@ def rows_of(wallet: Wallet, network: str, excerpt: Excerpt) -> QuerySet[Usage]:
 
 def table_rows(rows: Sequence[Usage]) -> list[Row]:
     """Requests with what they were about (one query for each app that makes some)."""
-    about = subjects.of(rows)
-    return [Row(row, service_types.label(row.kind), about.get(row.pk)) for row in rows]
+    about, decimals = subjects.of(rows), exact_decimals(row.fee for row in rows)
+    return [Row(row, decimals, service_types.label(row.kind), about.get(row.pk)) for row in rows]
 
 
 def csv_rows(

@@ -43,14 +43,12 @@ def zg_exact_aligned(neuron: int, decimals: int = 18) -> SafeString:
 
 
 @register.filter
-def zg_change(neuron: int) -> SafeString | str:
-    """A change as exact 0G with its sign, also above zero; a dash where there is none."""
+def zg_change(neuron: int, decimals: int = 18) -> SafeString | str:
+    """As `zg_exact_aligned` with a sign, also above zero; a dash where nothing changed."""
     if not neuron:
         return "–"
     sign = "+" if neuron > 0 else "\u2212"
-    return format_html(
-        '<data class="amount" value="{}">{}{}</data>', neuron, sign, amounts.exact(abs(neuron))
-    )
+    return _data(neuron, sign + _filled(amounts.exact(abs(neuron)), decimals))
 
 
 @register.filter

@@ -133,7 +133,10 @@ def test_no_session_key_reaches_a_page(alice: Wallet) -> None:
 
 def test_strangers_leave_no_trace(client: Client, alice: Wallet) -> None:
     client.get("/devnet/account/")
+    client.cookies["sessionid"] = "a" * 32
+    client.get("/devnet/account/")
     assert not SignIn.objects.exists()
+    assert cache.get(f"sign-in-seen:{'a' * 32}") is None
 
 
 def test_sessions_with_providers_end_one_by_one_or_all_at_once(

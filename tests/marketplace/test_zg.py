@@ -48,6 +48,12 @@ def test_long_text_is_cut() -> None:
     assert zg.plain("x" * 500, 10) == "x" * 9 + "…"
 
 
+def test_a_change_carries_its_sign_and_its_points_line_up() -> None:
+    assert zg.zg_change(25 * 10**17, 2).endswith(">+2.5\u2007</data>")
+    assert zg.zg_change(-25 * 10**17, 1).endswith(">\u22122.5</data>")
+    assert zg.zg_change(0) == "–"
+
+
 def test_thousands_are_grouped() -> None:
     assert zg.grouped(10**12) == "1,000,000,000,000"
 
