@@ -5,11 +5,11 @@ from zgcompute._chain import RpcChain
 from zgcompute.additional_info import AdditionalInfo, CacheBilling, PriceTier
 from zgcompute.addresses import checksum
 from zgcompute.answers import ChatDelta, ChatOutcome, ChatReply
-from zgcompute.bodies import chat_body, go_json
-from zgcompute.broker import Answer, Broker
+from zgcompute.bodies import chat_body, go_json, image_body
+from zgcompute.broker import Broker
 from zgcompute.calls import Calls
 from zgcompute.chain import Chain
-from zgcompute.checks import check_response
+from zgcompute.checks import check_images, check_response
 from zgcompute.contract_errors import decode_revert
 from zgcompute.errors import (
     AmountError,
@@ -59,10 +59,13 @@ from zgcompute.errors import (
 from zgcompute.fees import Fee, FeeLine, chat_fee, image_fee, price_units, speech_fee
 from zgcompute.model_cards import ModelCard
 from zgcompute.networks import DEVNET, MAINNET, TESTNET, Network
-from zgcompute.providers import AsyncProvider, ChatStream, Provider
+from zgcompute.pictures import ImageReply, Picture
+from zgcompute.priced_answers import Answer, AnswerStream, ImageAnswer, Transcript
+from zgcompute.providers import AsyncProvider, ChatReading, ChatStream, Provider
 from zgcompute.session import SessionRequest, SessionToken, recover_message_signer
 from zgcompute.signers import LocalSigner, Signer
 from zgcompute.status_api import HealthStatus, ReportedHealth, ReportedModel, StatusApi
+from zgcompute.transcripts import SpeechReply
 from zgcompute.types import (
     Address,
     Block,
@@ -79,11 +82,13 @@ from zgcompute.types import (
     Usage,
     WalletState,
 )
+from zgcompute.uploads import Form, Upload, form
 from zgcompute.verification import (
     Outcome,
     SignatureRecord,
     Verdict,
     can_be_verified,
+    judge_images,
     judge_response,
 )
 
@@ -95,6 +100,7 @@ __all__ = [
     "Address",
     "AmountError",
     "Answer",
+    "AnswerStream",
     "AsyncProvider",
     "BelowMinimum",
     "Block",
@@ -105,6 +111,7 @@ __all__ = [
     "ChainError",
     "ChatDelta",
     "ChatOutcome",
+    "ChatReading",
     "ChatReply",
     "ChatStream",
     "ConfigurationError",
@@ -115,7 +122,10 @@ __all__ = [
     "Event",
     "Fee",
     "FeeLine",
+    "Form",
     "HealthStatus",
+    "ImageAnswer",
+    "ImageReply",
     "InsufficientBalance",
     "InvalidAddress",
     "InvalidBody",
@@ -131,6 +141,7 @@ __all__ = [
     "Network",
     "NotAcknowledged",
     "Outcome",
+    "Picture",
     "PriceTier",
     "Provider",
     "ProviderBusy",
@@ -163,14 +174,17 @@ __all__ = [
     "SignatureRecord",
     "Signer",
     "SignerNotAcknowledged",
+    "SpeechReply",
     "StatusApi",
     "SubAccount",
     "SubAccountMissing",
     "Transaction",
     "TransactionReverted",
+    "Transcript",
     "Transient",
     "UnknownNetwork",
     "UnsignedCall",
+    "Upload",
     "UpstreamFailed",
     "Usage",
     "Verdict",
@@ -181,11 +195,15 @@ __all__ = [
     "can_be_verified",
     "chat_body",
     "chat_fee",
+    "check_images",
     "check_response",
     "checksum",
     "decode_revert",
+    "form",
     "go_json",
+    "image_body",
     "image_fee",
+    "judge_images",
     "judge_response",
     "networks",
     "price_units",
