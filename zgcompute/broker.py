@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zgcompute import networks
 from zgcompute._chain import RpcChain
@@ -25,6 +25,7 @@ from zgcompute.errors import (
     ConfigurationError,
 )
 from zgcompute.inference import Inference
+from zgcompute.model_cards import ModelCard
 from zgcompute.networks import Network
 from zgcompute.priced_answers import ProviderClient
 from zgcompute.providers import Provider, door
@@ -37,6 +38,9 @@ from zgcompute.types import (
     SubAccount,
     UnsignedCall,
 )
+
+if TYPE_CHECKING:
+    from zgcompute.attestation import ProviderVerdict
 
 
 class Broker:
@@ -84,9 +88,11 @@ class Broker:
         """Return `user`, or the signer's address where None."""
         return self.required_signer().address if user is None else checksum(user)
 
-    def provider(self, provider: str) -> ProviderClient:
-        """Return a client for the provider's service as it is on chain now."""
-        return self._connect(self.services.get(provider))
+    def provider(self, provider: str | Service) -> ProviderClient:
+        """Return a client for a service, or for the provider's as it is on chain now."""
+        if not isinstance(provider, Service):
+            provider = self.services.get(provider)
+        return self._connect(provider)
 
     def close(self) -> None:
         """Close kept connections to providers."""
@@ -118,6 +124,20 @@ class Services:
     def get(self, provider: str) -> Service:
         """The service of `provider`; raises ServiceMissing."""
         return self._broker.chain.service(provider)
+
+    def models(self, provider: str | Service) -> tuple[ModelCard, ...]:
+        """The models that the provider says it serves; older builds refuse, they have no list."""
+        return self._broker.provider(provider).models()
+
+    def verify(self, provider: str | Service, **options: Any) -> ProviderVerdict:
+        """Fetch the provider's attestation reports and check them.
+
+        `options` are those of `attestation.verify_provider`. What cannot be had becomes a check
+        that could not be done.
+        """
+        from zgcompute.attestation import verify_provider
+
+        return verify_provider(self._broker.provider(provider), **options)
 
 
 class LedgerAccess:

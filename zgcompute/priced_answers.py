@@ -11,6 +11,7 @@ from zgcompute.answers import ChatDelta, ChatOutcome, ChatReply
 from zgcompute.checks import SignatureSource, check_images, check_response
 from zgcompute.errors import Error
 from zgcompute.fees import Fee, chat_fee, image_fee, speech_fee
+from zgcompute.model_cards import ModelCard
 from zgcompute.pictures import ImageReply, Picture
 from zgcompute.transcripts import SpeechReply
 from zgcompute.uploads import Form
@@ -28,6 +29,12 @@ class Reading(Protocol):
 
 class ProviderClient(SignatureSource, Protocol):
     """What the broker needs of a provider: `providers.Provider` or `testing.FakeProvider`."""
+
+    def models(self) -> tuple[ModelCard, ...]: ...
+
+    def quote(self) -> bytes: ...
+
+    def attestation_report(self, model: str) -> bytes: ...
 
     def chat(self, api_key: str, body: bytes) -> ChatReply: ...
 
