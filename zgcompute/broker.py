@@ -6,7 +6,8 @@
     answer = broker.inference.chat(provider, [{"role": "user", "content": "Hello"}])
     print(answer.text, answer.fee.total, answer.verdict.outcome)
 
-Moving money needs a signer and is done only by the methods that say so.
+Moving money needs a signer and is done only by the methods that say so. With a ready API key,
+given as `api_key`, answers need none.
 """
 
 from __future__ import annotations

@@ -152,6 +152,7 @@ def real(name: str) -> Iterator[Subject]:
     registered = served.chain.registered
     assert registered is not None
     service = replace(registered, url=f"http://127.0.0.1:{listener.getsockname()[1]}")
+    served.provider.url = service.url
     while not server.started:
         time.sleep(0.01)
     provider = Provider(service, local=True)
@@ -369,6 +370,13 @@ def test_pictures_are_verified_and_billed_each(prisma: Subject) -> None:
     assert verdict.outcome is Outcome.VERIFIED
     assert (verdict.response_matches, verdict.request_matches) == (True, True)
     assert prisma.owed() == image_fee(prisma.service, 2).total > 0
+
+
+def test_pictures_behind_addresses_are_fetched_and_verified(prisma: Subject) -> None:
+    stored = prisma.draw(n=2, response_format="url")
+    assert not stored.holds_pictures
+    assert prisma.check_pictures(stored).outcome is Outcome.VERIFIED
+    assert stored.pictures == prisma.draw(n=2).pictures
 
 
 def test_an_edited_picture_is_verified_with_the_very_form_that_was_sent(retouch: Subject) -> None:

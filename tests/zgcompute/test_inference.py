@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from zgcompute.errors import (
     ProviderUnreachable,
     RateLimited,
 )
+from zgcompute.evidence import verify_evidence
 from zgcompute.networks import DEVNET
 from zgcompute.session import SessionRequest
 from zgcompute.signers import LocalSigner
@@ -172,6 +174,21 @@ def test_signed_addresses_prove_nothing_of_the_pictures_behind_them(painter: Sta
     painter.provider.fault = Fault.WRONG_SIGNER
     forged = painter.ask.images(address, "A sea", response_format="url", api_key=key)
     assert forged.verdict.outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize(("response_format", "older_build"), [("b64_json", False), ("url", True)])
+def test_the_evidence_of_pictures_is_judged_again_to_the_same_end(
+    painter: Stage, response_format: str, older_build: bool
+) -> None:
+    painter.provider.older_build = older_build
+    answer = painter.ask.images(
+        painter.address, "A sea", n=2, response_format=response_format, api_key=painter.api_key
+    )
+    facts = {"network": "devnet", "chain_id": 31337, "checked_at": 1}
+    evidence = answer.verdict.to_evidence(response_id=answer.reply.response_id, **facts)
+    again = verify_evidence(json.loads(json.dumps(evidence)))
+    assert again.outcome is answer.verdict.outcome
+    assert again.response_sha256 == answer.verdict.response_sha256
 
 
 @pytest.mark.parametrize("n", [0, 65, True])
