@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 
 from zgcompute import _reading as read
@@ -48,3 +49,4 @@ def _rpc_answer(reply: HttpReply, host: str) -> object:
 
 
 _rpc_clients = PerProcess(lambda: sync_client(AddressPolicy(allow_private=True), trusted_tls()))
+atexit.register(_rpc_clients.close)

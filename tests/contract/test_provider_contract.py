@@ -9,7 +9,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ import uvicorn
 from devnet import faults
 from devnet.fleet import config
 from tests.devnet.bench import ALICE, bench, session
+from tests.zgcompute.raw_server import Exchange, serving
 from zgcompute._fake_media import tiny_png
 from zgcompute.answers import ChatDelta, ChatOutcome, ChatReply
 from zgcompute.bodies import chat_body, image_body
@@ -429,6 +430,21 @@ def test_refusals_of_pictures_and_recordings_are_errors(
         subject.fault(fault)
         with pytest.raises(ProviderError):
             ask()
+
+
+def test_a_long_refusal_of_a_stream_is_not_read_to_its_end() -> None:
+    def script(exchange: Exchange) -> None:
+        exchange.send(b"HTTP/1.1 400 Bad Request\r\ntransfer-encoding: chunked\r\n\r\n")
+        with suppress(OSError):
+            while True:
+                exchange.chunk(b"no" * 10_000)
+
+    with serving(script) as server:
+        provider = Provider(replace(fake_service(), url=server.url), local=True)
+        with pytest.raises(ProviderRefused) as refused, provider.stream(session(), b"{}"):
+            pass
+        assert len(refused.value.detail) <= 500
+        provider.close()
 
 
 def test_what_is_no_key_is_not_sent(aurora: Subject) -> None:

@@ -167,3 +167,12 @@ def test_nobody_listening_is_no_error(tmp_path: Path) -> None:
         text=True,
     )
     assert "Traceback" not in run.stderr
+
+
+def test_a_file_larger_than_any_evidence_is_not_read(tmp_path: Path) -> None:
+    large = tmp_path / "large.json"
+    with large.open("wb") as file:
+        file.truncate((64 << 20) + 1)
+    result = Desk().run("verify-evidence", str(large))
+    assert result.exit_code == 1
+    assert "larger than any evidence" in result.stderr
