@@ -117,6 +117,15 @@ LANGUAGES = {
         "python hello.py",
         " in a checkout of this project",
     ),
+    "0g-compute-cli": Language(
+        "0g-compute-cli",
+        "0g-compute-cli",
+        "bash",
+        _shell_literal,
+        "pip install .",
+        "bash hello.sh",
+        " in a checkout of this project",
+    ),
 }
 
 
@@ -166,9 +175,8 @@ def snippet(
 
 def offered(kind: str) -> list[tuple[str, str]]:
     """The languages and modes in which a kind of KINDS is shown."""
-    if kind == "chat":
-        return [(language, mode) for language in LANGUAGES for mode in ("plain", "stream")]
-    return [(language, "plain") for language in ("curl", "python", "javascript")] if kind else []
+    modes = {"": (), "chat": ("plain", "stream")}.get(kind, ("plain",))
+    return [(language, mode) for language in LANGUAGES for mode in modes]
 
 
 def highlighted(code: str, lexer: str) -> SafeString:
@@ -211,7 +219,6 @@ def _values(
         "provider": literal(service.provider),
         "network": literal(network.slug),
         "needs_networks_file": network.slug not in BUILT_IN,
-        "local": network.local,
         "key_variable": KEY_VARIABLE,
     }
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from marketplace.models import NetworkState
-from zgcompute._http import post_json
+from zgcompute._rpc_http import post_json
 from zgcompute.addresses import same
 from zgcompute.networks import BUILT_IN, Network
 

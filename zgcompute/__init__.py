@@ -4,195 +4,25 @@
 `except zgcompute.Error` catches everything that it raises.
 """
 
-from zgcompute import amounts, networks
-from zgcompute._chain import RpcChain
-from zgcompute.additional_info import AdditionalInfo, CacheBilling, PriceTier
-from zgcompute.addresses import checksum
-from zgcompute.answers import ChatDelta, ChatOutcome, ChatReply
-from zgcompute.bodies import chat_body, go_json
-from zgcompute.broker import Answer, Broker
-from zgcompute.calls import Calls
-from zgcompute.chain import Chain
-from zgcompute.checks import check_response
-from zgcompute.contract_errors import decode_revert
-from zgcompute.errors import (
-    AmountError,
-    BelowMinimum,
-    ChainError,
-    ConfigurationError,
-    DestinationRefused,
-    Error,
-    InsufficientBalance,
-    InvalidAddress,
-    InvalidBody,
-    InvalidToken,
-    LedgerError,
-    LedgerMissing,
-    LimitExceeded,
-    MalformedReply,
-    ModelNotServed,
-    NotAcknowledged,
-    ProviderBusy,
-    ProviderError,
-    ProviderRefused,
-    ProviderTimeout,
-    ProviderUnreachable,
-    QuoteInvalid,
-    RateLimited,
-    RefundLocked,
-    ReplyTooLarge,
-    RequestTooLarge,
-    ReserveTooLow,
-    RpcRefused,
-    RpcUnreachable,
-    ServiceMissing,
-    SessionExpired,
-    SessionInvalid,
-    SessionRevoked,
-    SignatureMismatch,
-    SignatureNotFound,
-    SignerNotAcknowledged,
-    SubAccountMissing,
-    TransactionReverted,
-    Transient,
-    UnknownNetwork,
-    UpstreamFailed,
-    VerificationError,
-    WrongNetwork,
-)
-from zgcompute.fees import Fee, FeeLine, chat_fee, image_fee, price_units, speech_fee
-from zgcompute.model_cards import ModelCard
-from zgcompute.networks import DEVNET, MAINNET, TESTNET, Network
-from zgcompute.providers import AsyncProvider, ChatStream, Provider
-from zgcompute.session import SessionRequest, SessionToken, recover_message_signer
-from zgcompute.signers import LocalSigner, Signer
-from zgcompute.status_api import HealthStatus, ReportedHealth, ReportedModel, StatusApi
-from zgcompute.types import (
-    Address,
-    Block,
-    Constants,
-    Contracts,
-    Event,
-    Ledger,
-    Receipt,
-    Refund,
-    Service,
-    SubAccount,
-    Transaction,
-    UnsignedCall,
-    Usage,
-    WalletState,
-)
-from zgcompute.verification import (
-    Outcome,
-    SignatureRecord,
-    Verdict,
-    can_be_verified,
-    judge_response,
-)
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "DEVNET",
-    "MAINNET",
-    "TESTNET",
-    "AdditionalInfo",
-    "Address",
-    "AmountError",
-    "Answer",
-    "AsyncProvider",
-    "BelowMinimum",
-    "Block",
-    "Broker",
-    "CacheBilling",
-    "Calls",
-    "Chain",
-    "ChainError",
-    "ChatDelta",
-    "ChatOutcome",
-    "ChatReply",
-    "ChatStream",
-    "ConfigurationError",
-    "Constants",
-    "Contracts",
-    "DestinationRefused",
-    "Error",
-    "Event",
-    "Fee",
-    "FeeLine",
-    "HealthStatus",
-    "InsufficientBalance",
-    "InvalidAddress",
-    "InvalidBody",
-    "InvalidToken",
-    "Ledger",
-    "LedgerError",
-    "LedgerMissing",
-    "LimitExceeded",
-    "LocalSigner",
-    "MalformedReply",
-    "ModelCard",
-    "ModelNotServed",
-    "Network",
-    "NotAcknowledged",
-    "Outcome",
-    "PriceTier",
-    "Provider",
-    "ProviderBusy",
-    "ProviderError",
-    "ProviderRefused",
-    "ProviderTimeout",
-    "ProviderUnreachable",
-    "QuoteInvalid",
-    "RateLimited",
-    "Receipt",
-    "Refund",
-    "RefundLocked",
-    "ReplyTooLarge",
-    "ReportedHealth",
-    "ReportedModel",
-    "RequestTooLarge",
-    "ReserveTooLow",
-    "RpcChain",
-    "RpcRefused",
-    "RpcUnreachable",
-    "Service",
-    "ServiceMissing",
-    "SessionExpired",
-    "SessionInvalid",
-    "SessionRequest",
-    "SessionRevoked",
-    "SessionToken",
-    "SignatureMismatch",
-    "SignatureNotFound",
-    "SignatureRecord",
-    "Signer",
-    "SignerNotAcknowledged",
-    "StatusApi",
-    "SubAccount",
-    "SubAccountMissing",
-    "Transaction",
-    "TransactionReverted",
-    "Transient",
-    "UnknownNetwork",
-    "UnsignedCall",
-    "UpstreamFailed",
-    "Usage",
-    "Verdict",
-    "VerificationError",
-    "WalletState",
-    "WrongNetwork",
-    "amounts",
-    "can_be_verified",
-    "chat_body",
-    "chat_fee",
-    "check_response",
-    "checksum",
-    "decode_revert",
-    "go_json",
-    "image_fee",
-    "judge_response",
-    "networks",
-    "price_units",
-    "recover_message_signer",
-    "speech_fee",
-]
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from zgcompute._public import *  # noqa: F403
+else:
+
+    def __getattr__(name: str) -> object:
+        """Load what is asked for: a command line must not wait for names that it does not use."""
+        if not name.startswith("__") and find_spec(f"{__name__}.{name}") is not None:
+            return import_module(f"{__name__}.{name}")
+        public = import_module(f"{__name__}._public")
+        if name != "__all__" and name not in public.__all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(public, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(import_module(f"{__name__}._public").__all__)

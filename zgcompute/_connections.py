@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -58,9 +57,9 @@ _deadline: ContextVar[float] = ContextVar("_deadline")
 
 
 @contextmanager
-def deadline_in(seconds: float) -> Iterator[None]:
-    """Bound every socket operation of this thread's call by one deadline, `seconds` from now."""
-    token = _deadline.set(time.monotonic() + seconds)
+def deadline_at(moment: float) -> Iterator[None]:
+    """Bound every socket operation of this thread's call by `moment` of `time.monotonic`."""
+    token = _deadline.set(moment)
     try:
         yield
     finally:

@@ -9,22 +9,20 @@ first use, they are slow to import.
 from __future__ import annotations
 
 import asyncio
-import json
 import ssl
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from zgcompute import _reading as read
 from zgcompute._connections import (
     PerProcess,
     checked_connector,
-    deadline_in,
+    deadline_at,
     trusted_tls,
 )
 from zgcompute._destinations import AddressPolicy
 from zgcompute._limits import (
-    MEGABYTE,
     HttpReply,
     Limits,
     all_headers,
@@ -33,11 +31,9 @@ from zgcompute._limits import (
     refuse_odd_reply,
 )
 from zgcompute.errors import (
-    ProviderError,
     ProviderTimeout,
     ProviderUnreachable,
     ReplyTooLarge,
-    RpcUnreachable,
 )
 
 if TYPE_CHECKING:
@@ -49,7 +45,7 @@ class HttpDoor:
 
     def __init__(self, policy: AddressPolicy, *, tls: ssl.SSLContext | None = None) -> None:
         self.policy = policy
-        self._clients = PerProcess(lambda: _sync_client(policy, tls or trusted_tls()))
+        self._clients = PerProcess(lambda: sync_client(policy, tls or trusted_tls()))
 
     def get(self, url: str, limits: Limits, headers: Mapping[str, str] | None = None) -> HttpReply:
         """GET `url`; raises ProviderError subclasses, never for a status other than 3xx."""
@@ -61,6 +57,16 @@ class HttpDoor:
         """POST `content` to `url`; raises like `get`. Never repeated: it may be billed."""
         return self._send("POST", url, limits, headers, content)
 
+    @contextmanager
+    def stream(
+        self, url: str, limits: Limits, headers: Mapping[str, str], content: bytes
+    ) -> Iterator[Reply]:
+        """POST `content` and give the reply once its headers are here; raises like `get`."""
+        self.policy.check_url(url)
+        with _opened(self._clients.get(), "POST", url, limits, headers, content) as reply:
+            refuse_odd_reply(reply.status, reply.headers)
+            yield reply
+
     def close(self) -> None:
         self._clients.close()
 
@@ -68,50 +74,13 @@ class HttpDoor:
         self, method: str, url: str, limits: Limits, headers: Mapping[str, str], content: bytes
     ) -> HttpReply:
         self.policy.check_url(url)
-        reply = _exchange(self._clients.get(), method, url, limits, headers, content)
+        reply = exchange(self._clients.get(), method, url, limits, headers, content)
         refuse_odd_reply(reply.status, reply.headers)
         return reply
 
 
-def post_json(
-    url: str, payload: object, *, timeout: float = 10.0, max_bytes: int = 32 * MEGABYTE
-) -> object:
-    """POST `payload` as JSON to an RPC URL that the operator chose, and return the JSON reply.
-
-    `timeout` is seconds for the whole call. Connections are kept per process; threads and forks
-    are fine. Raises RpcUnreachable when there is no usable reply: no connection, too slow, status
-    429 or 5xx, not JSON, or more than `max_bytes`. The URL is never part of a message: it may
-    hold a key.
-    """
-    limits = Limits(connect=min(5.0, timeout), idle=timeout, total=timeout, max_bytes=max_bytes)
-    content = json.dumps(payload, separators=(",", ":")).encode()
-    headers = {"content-type": "application/json"}
-    try:
-        reply = _exchange(_rpc_clients.get(), "POST", url, limits, headers, content)
-    except ProviderError as error:
-        raise RpcUnreachable(str(error)) from error
-    return _rpc_answer(reply, host_of(url))
-
-
-def _rpc_answer(reply: HttpReply, host: str) -> object:
-    if (
-        reply.status == 429
-        or reply.status >= 500
-        or reply.status < 200
-        or 300 <= reply.status < 400
-    ):
-        raise RpcUnreachable(f"The RPC node {host} answered with HTTP status {reply.status}.")
-    try:
-        answer: object = read.loads(reply.body)
-    except ValueError as error:
-        raise RpcUnreachable(f"The RPC node {host} did not answer with JSON.") from error
-    return answer
-
-
-_rpc_clients = PerProcess(lambda: _sync_client(AddressPolicy(allow_private=True), trusted_tls()))
-
-
-def _sync_client(policy: AddressPolicy, tls: ssl.SSLContext) -> httpx.Client:
+def sync_client(policy: AddressPolicy, tls: ssl.SSLContext) -> httpx.Client:
+    """A client whose connections all pass `policy`."""
     import httpcore
     import httpx
 
@@ -135,7 +104,7 @@ def _no_cookies() -> Any:
     return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
 
-def _exchange(
+def exchange(
     client: httpx.Client,
     method: str,
     url: str,
@@ -143,29 +112,61 @@ def _exchange(
     headers: Mapping[str, str],
     content: bytes,
 ) -> HttpReply:
+    """Send one request and return the whole reply, whatever its status; raises ProviderError."""
+    with _opened(client, method, url, limits, headers, content) as reply:
+        return HttpReply(reply.status, reply.headers, b"".join(reply.chunks()))
+
+
+@contextmanager
+def _opened(
+    client: httpx.Client,
+    method: str,
+    url: str,
+    limits: Limits,
+    headers: Mapping[str, str],
+    content: bytes,
+) -> Iterator[Reply]:
     import httpx
 
-    host = host_of(url)
-    timeout = httpx.Timeout(limits.idle, connect=limits.connect)
-    with _errors(host), deadline_in(limits.total):
+    host, deadline = host_of(url), time.monotonic() + limits.total
+    with _errors(host), deadline_at(deadline):
         request = client.build_request(
-            method, url, headers=all_headers(headers), content=content, timeout=timeout
+            method,
+            url,
+            headers=all_headers(headers),
+            content=content,
+            timeout=httpx.Timeout(limits.idle, connect=limits.connect),
         )
         response = client.send(request, stream=True)
-        try:
-            chunks = _limited(response.iter_raw(), host, limits)
-            return HttpReply(response.status_code, lowered(response.headers), b"".join(chunks))
-        finally:
-            response.close()
+    try:
+        yield Reply(response, host, limits, deadline)
+    finally:
+        response.close()
 
 
-def _limited(chunks: Iterator[bytes], host: str, limits: Limits) -> Iterator[bytes]:
-    received = 0
-    for chunk in chunks:
-        received += len(chunk)
-        if received > limits.max_bytes:
-            raise ReplyTooLarge(f"{host} sent more than {limits.max_bytes} bytes.")
-        yield chunk
+class Reply:
+    """A reply whose body is read bit by bit; header names are lower-case."""
+
+    def __init__(
+        self, response: httpx.Response, host: str, limits: Limits, deadline: float
+    ) -> None:
+        self.status = response.status_code
+        self.headers = lowered(response.headers)
+        self._chunks = response.iter_raw()
+        self._host, self._limits, self._deadline = host, limits, deadline
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body's bytes exactly as received, as they arrive; raises ProviderError."""
+        received = 0
+        while chunk := self._next_chunk():
+            received += len(chunk)
+            if received > self._limits.max_bytes:
+                raise ReplyTooLarge(f"{self._host} sent more than {self._limits.max_bytes} bytes.")
+            yield chunk
+
+    def _next_chunk(self) -> bytes:
+        with _errors(self._host), deadline_at(self._deadline):
+            return next(self._chunks, b"")
 
 
 @contextmanager

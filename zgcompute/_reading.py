@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 from typing import Any
 
 from zgcompute.amounts import MAX_NEURON
@@ -50,6 +51,16 @@ def text(value: object, *, limit: int = 300) -> str:
     return printable(value[: 4 * limit])[:limit] if isinstance(value, str) else ""
 
 
+def prose(value: object, *, limit: int | None = None) -> str:
+    """Return `value` if it is text, in a form that any database and UTF-8 can hold, else "".
+
+    JSON can spell lone surrogates and NUL; they are replaced.
+    """
+    if not isinstance(value, str):
+        return ""
+    return value[:limit].encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
 def printable(value: str) -> str:
     """Return `value` on one line: control and other invisible characters become spaces."""
     if not value.isprintable():
@@ -61,6 +72,14 @@ def count(value: object) -> int | None:
     """Return `value` if it is a whole number in the range of providers' counters, else None."""
     is_whole = isinstance(value, int) and not isinstance(value, bool)
     return value if is_whole and 0 <= value <= MAX_COUNT else None  # type: ignore[operator,return-value]
+
+
+def decimal(value: object) -> Decimal | None:
+    """Return `value` if it is a finite number of at least zero, else None."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= MAX_COUNT:  # type: ignore[operator]
+        return None
+    return Decimal(str(value))
 
 
 def neuron(value: object) -> int | None:

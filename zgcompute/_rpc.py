@@ -287,6 +287,6 @@ def _require_healthy_node(request: Request, answer: object) -> None:
 
 
 def _http_post(url: str, payload: object, *, timeout: float, max_bytes: int) -> object:
-    from zgcompute._http import post_json
+    from zgcompute._rpc_http import post_json
 
     return post_json(url, payload, timeout=timeout, max_bytes=max_bytes)

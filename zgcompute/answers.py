@@ -141,8 +141,10 @@ class ChatAssembler:
     def _choice(self, choice: dict[str, Any], part: str) -> ChatDelta | None:
         self._finish_reason = read.text(choice.get("finish_reason")) or self._finish_reason
         message = read.mapping(choice.get(part))
-        reasoning = _prose(message, "reasoning_content") or _prose(message, "reasoning")
-        delta = ChatDelta(_prose(message, "content"), reasoning)
+        reasoning = read.prose(message.get("reasoning_content")) or read.prose(
+            message.get("reasoning")
+        )
+        delta = ChatDelta(read.prose(message.get("content")), reasoning)
         return delta if delta.text or delta.reasoning else None
 
 
@@ -161,11 +163,3 @@ def parse_usage(value: object) -> Usage | None:
         cache_write_tokens=read.count(usage.get("cache_write_tokens")) or 0,
         cache_write_1h_tokens=read.count(usage.get("cache_write_1h_tokens")) or 0,
     )
-
-
-def _prose(message: dict[str, Any], name: str) -> str:
-    """Text that any database and UTF-8 can hold: JSON can spell lone surrogates and NUL."""
-    value = message.get(name)
-    if not isinstance(value, str):
-        return ""
-    return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")

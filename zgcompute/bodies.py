@@ -39,6 +39,16 @@ def chat_body(
     return go_json(body)
 
 
+def image_body(model: str, prompt: str, **parameters: Any) -> bytes:
+    """Return the body of an image generation in Go's form.
+
+    `parameters` are OpenAI's (n, size, response_format, ...); those that are None or "" are left
+    out. Raises InvalidBody if something in it is not JSON.
+    """
+    given = {name: value for name, value in parameters.items() if value not in (None, "")}
+    return go_json(given | {"model": model, "prompt": prompt})
+
+
 def go_json(value: object) -> bytes:
     """Return `value` as Go's json.Marshal writes the generic value it would decode from it.
 

@@ -6,42 +6,32 @@
     answer = broker.inference.chat(provider, [{"role": "user", "content": "Hello"}])
     print(answer.text, answer.fee.total, answer.verdict.outcome)
 
-Moving money needs a signer and is done only by the methods that say so.
+Moving money needs a signer and is done only by the methods that say so. With a ready API key,
+given as `api_key`, answers need none.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from zgcompute import networks
 from zgcompute._chain import RpcChain
 from zgcompute.addresses import checksum
-from zgcompute.answers import ChatOutcome, ChatReply
-from zgcompute.bodies import chat_body
 from zgcompute.calls import Calls
 from zgcompute.chain import Chain
-from zgcompute.checks import SignatureSource, check_response
 from zgcompute.errors import (
     ConfigurationError,
-    ModelNotServed,
-    SessionExpired,
-    SessionInvalid,
-    SessionRevoked,
-    SubAccountMissing,
 )
-from zgcompute.fees import Fee, chat_fee
+from zgcompute.inference import Inference
+from zgcompute.model_cards import ModelCard
 from zgcompute.networks import Network
+from zgcompute.priced_answers import ProviderClient
 from zgcompute.providers import Provider, door
-from zgcompute.session import MAX_EPHEMERAL, SessionRequest, SessionToken
 from zgcompute.signers import Signer
 from zgcompute.types import (
-    EPHEMERAL_TOKEN_ID,
     Address,
     Ledger,
     Receipt,
@@ -49,28 +39,9 @@ from zgcompute.types import (
     SubAccount,
     UnsignedCall,
 )
-from zgcompute.verification import Verdict
 
-RENEW_BEFORE_MS = 3_600_000  # a session with less than an hour left is replaced
-
-
-class ProviderClient(SignatureSource, Protocol):
-    """What the broker needs of a provider: `providers.Provider` or `testing.FakeProvider`."""
-
-    def chat(self, api_key: str, body: bytes) -> ChatReply: ...
-
-    def unsettled_fee(self, user: str, api_key: str) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer with its exact fee and what its signature proves."""
-
-    text: str
-    reasoning: str
-    fee: Fee
-    verdict: Verdict
-    outcome: ChatOutcome
+if TYPE_CHECKING:
+    from zgcompute.attestation import ProviderVerdict
 
 
 class Broker:
@@ -118,9 +89,11 @@ class Broker:
         """Return `user`, or the signer's address where None."""
         return self.required_signer().address if user is None else checksum(user)
 
-    def provider(self, provider: str) -> ProviderClient:
-        """Return a client for the provider's service as it is on chain now."""
-        return self._connect(self.services.get(provider))
+    def provider(self, provider: str | Service) -> ProviderClient:
+        """Return a client for a service, or for the provider's as it is on chain now."""
+        if not isinstance(provider, Service):
+            provider = self.services.get(provider)
+        return self._connect(provider)
 
     def close(self) -> None:
         """Close kept connections to providers."""
@@ -152,6 +125,20 @@ class Services:
     def get(self, provider: str) -> Service:
         """The service of `provider`; raises ServiceMissing."""
         return self._broker.chain.service(provider)
+
+    def models(self, provider: str | Service) -> tuple[ModelCard, ...]:
+        """The models that the provider says it serves; older builds refuse, they have no list."""
+        return self._broker.provider(provider).models()
+
+    def verify(self, provider: str | Service, **options: Any) -> ProviderVerdict:
+        """Fetch the provider's attestation reports and check them.
+
+        `options` are those of `attestation.verify_provider`. What cannot be had becomes a check
+        that could not be done.
+        """
+        from zgcompute.attestation import verify_provider
+
+        return verify_provider(self._broker.provider(provider), **options)
 
 
 class LedgerAccess:
@@ -199,135 +186,3 @@ class LedgerAccess:
     def _send(self, call: UnsignedCall) -> Receipt:
         chain = self._broker.chain
         return chain.wait(chain.send(call, self._broker.required_signer()))
-
-
-class Inference:
-    """Sessions, chats and their verification."""
-
-    def __init__(self, broker: Broker) -> None:
-        self._broker = broker
-        self._sessions: dict[Address, SessionToken] = {}
-
-    def session(self, provider: str) -> SessionToken:
-        """Return a session of up to 24 hours, reused while an hour of it is left.
-
-        Signs with the broker's signer; moves no money.
-        """
-        address = checksum(provider)
-        token = self._sessions.get(address)
-        if token is None or token.expires_at_ms - _now_ms() < RENEW_BEFORE_MS:
-            token = self._signed(address, EPHEMERAL_TOKEN_ID, MAX_EPHEMERAL)
-            self._sessions[address] = token
-        return token
-
-    def api_key(
-        self, provider: str, token_id: int, lifetime: timedelta | None = None
-    ) -> SessionToken:
-        """Return a new API key with the id `token_id` (0..254); None lives for ever.
-
-        Keep note of the ids you use: two keys of one id are revoked together.
-        """
-        return self._signed(checksum(provider), token_id, lifetime)
-
-    def revoke_all(self, provider: str) -> Receipt:
-        """Revoke every key and session with `provider`, by one transaction."""
-        chain = self._broker.chain
-        call = self._broker.calls.revoke_all_tokens(provider)
-        receipt = chain.wait(chain.send(call, self._broker.required_signer()))
-        self._sessions.pop(checksum(provider), None)
-        return receipt
-
-    def chat(
-        self,
-        provider: str,
-        messages: Sequence[Mapping[str, Any]],
-        *,
-        model: str = "",
-        **parameters: Any,
-    ) -> Answer:
-        """Ask `provider` and return the answer with its fee and verdict.
-
-        `parameters` are OpenAI's (temperature, max_tokens, ...). The provider bills the answer to
-        the sub-account. Raises ProviderError subclasses, ServiceMissing, ModelNotServed.
-        """
-        client = self._broker.provider(provider)
-        service = client.service
-        chosen = _served_model(service, model)
-        body = chat_body(chosen, messages, stream=False, **parameters)
-        reply = self._ask(client, body)
-        outcome = reply.outcome
-        return Answer(
-            text=reply.text,
-            reasoning=reply.reasoning,
-            fee=chat_fee(service, outcome.usage, reply.text, streamed=False),
-            verdict=check_response(
-                client,
-                outcome.response_id,
-                request_sha256=outcome.request_sha256,
-                response_sha256=outcome.response_sha256,
-                model=chosen,
-            ),
-            outcome=outcome,
-        )
-
-    def verify_response(
-        self,
-        provider: str,
-        response_id: str,
-        *,
-        request_sha256: str,
-        response_sha256: str,
-        model: str = "",
-    ) -> Verdict:
-        """Fetch the signature of an answer and judge it against the bytes that were received.
-
-        The hashes are hex sha256 of the request body sent and of the raw response body.
-        """
-        return check_response(
-            self._broker.provider(provider),
-            response_id,
-            request_sha256=request_sha256,
-            response_sha256=response_sha256,
-            model=model,
-        )
-
-    def unsettled_fee(self, provider: str) -> int:
-        """Neuron that the provider says the wallet owes and has not settled yet."""
-        client = self._broker.provider(provider)
-        return client.unsettled_fee(self._broker.address(), self.session(provider).api_key)
-
-    def _ask(self, client: ProviderClient, body: bytes) -> ChatReply:
-        provider = client.service.provider
-        try:
-            return client.chat(self.session(provider).api_key, body)
-        except (SessionExpired, SessionRevoked, SessionInvalid):
-            self._sessions.pop(provider, None)  # the next call signs a new one
-            raise
-
-    def _signed(self, provider: Address, token_id: int, lifetime: timedelta | None) -> SessionToken:
-        signer = self._broker.required_signer()
-        request = SessionRequest.new(
-            signer.address,
-            provider,
-            generation=self._generation(provider),
-            token_id=token_id,
-            lifetime=lifetime,
-        )
-        return request.signed_by(signer)
-
-    def _generation(self, provider: Address) -> int:
-        try:
-            return self._broker.ledger.sub_account(provider).generation
-        except SubAccountMissing:
-            return 0
-
-
-def _served_model(service: Service, model: str) -> str:
-    """Check the model here: five wrong names within five minutes block a user for an hour."""
-    if model and model != service.model and not service.info.multi_model:
-        raise ModelNotServed(f"This provider serves {service.model!r}, not {model!r}.")
-    return model or service.model
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

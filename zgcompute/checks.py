@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from zgcompute.errors import ProviderError, SignatureNotFound, Transient
+from zgcompute.pictures import ImageReply
 from zgcompute.types import Service
 from zgcompute.verification import (
     SignatureRecord,
     Verdict,
     can_be_verified,
+    judge_images,
     judge_response,
 )
 
@@ -43,20 +46,58 @@ def check_response(
     Asks again for at most `budget` seconds in all while there is no signature yet. Where none can
     be had the outcome is NOT_CHECKED, with `can_retry` set if a later attempt may succeed.
     """
-    record, reason, can_retry = None, "", False
-    if can_be_verified(provider.service) is None:
-        try:
-            record = _fetch(provider, response_id, model, budget, sleep)
-        except ProviderError as error:
-            reason, can_retry = str(error), isinstance(error, Transient)
+    found = _find(provider, response_id, model, budget, sleep)
     return judge_response(
         provider.service,
-        record,
+        found.record,
         request_sha256=request_sha256,
         response_sha256=response_sha256,
-        not_checked_reason=reason,
-        can_retry=can_retry,
+        not_checked_reason=found.reason,
+        can_retry=found.can_retry,
     )
+
+
+def check_images(
+    provider: SignatureSource,
+    reply: ImageReply,
+    *,
+    model: str = "",
+    budget: float = 8.0,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Verdict:
+    """Fetch the signature of an answer of pictures and judge it, as `check_response` does."""
+    found = _find(provider, reply.response_id, model, budget, sleep)
+    return judge_images(
+        provider.service,
+        found.record,
+        reply,
+        not_checked_reason=found.reason,
+        can_retry=found.can_retry,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A signature, or why there is none."""
+
+    record: SignatureRecord | None = None
+    reason: str = ""
+    can_retry: bool = False
+
+
+def _find(
+    provider: SignatureSource,
+    response_id: str,
+    model: str,
+    budget: float,
+    sleep: Callable[[float], None],
+) -> _Found:
+    if can_be_verified(provider.service) is not None:
+        return _Found()
+    try:
+        return _Found(_fetch(provider, response_id, model, budget, sleep))
+    except ProviderError as error:
+        return _Found(reason=str(error), can_retry=isinstance(error, Transient))
 
 
 def _fetch(

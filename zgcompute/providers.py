@@ -1,4 +1,4 @@
-"""Calls to one provider's service (PROTOCOL §3): blocking, and streamed for chat.
+"""Calls to one provider's service (PROTOCOL §3): blocking, and chat streamed in an event loop.
 
 Everything that comes back is a claim of the provider. Errors are ProviderError subclasses only.
 """
@@ -6,21 +6,34 @@ Everything that comes back is a claim of the provider. Errors are ProviderError 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from urllib.parse import quote
 
 from zgcompute import _reading as read
 from zgcompute._destinations import AddressPolicy
-from zgcompute._http import AsyncDoor, AsyncReply, HttpDoor
-from zgcompute._limits import CHAT, METADATA, REPORT, SIGNATURE, HttpReply, Limits
+from zgcompute._http import AsyncDoor, AsyncReply, HttpDoor, Reply
+from zgcompute._limits import (
+    CHAT,
+    IMAGES,
+    METADATA,
+    PICTURE,
+    REPORT,
+    SIGNATURE,
+    SPEECH,
+    HttpReply,
+    Limits,
+)
 from zgcompute.addresses import checksum
 from zgcompute.answers import ChatAssembler, ChatDelta, ChatOutcome, ChatReply
 from zgcompute.checks import check_response
 from zgcompute.errors import InvalidToken, MalformedReply, ProviderError
 from zgcompute.model_cards import ModelCard, parse_cards
+from zgcompute.pictures import ImageReply, parse_images
 from zgcompute.refusals import refusal
+from zgcompute.transcripts import SpeechReply, parse_transcript
 from zgcompute.types import Service
+from zgcompute.uploads import Form
 from zgcompute.verification import SignatureRecord
 
 __all__ = [
@@ -28,6 +41,7 @@ __all__ = [
     "AsyncProvider",
     "ChatDelta",
     "ChatOutcome",
+    "ChatReading",
     "ChatReply",
     "ChatStream",
     "HttpDoor",
@@ -106,10 +120,53 @@ class Provider:
         text = "".join(delta.text for delta in deltas)
         return ChatReply(text, "".join(delta.reasoning for delta in deltas), assembler.outcome)
 
+    @contextmanager
+    def stream(self, api_key: str, body: bytes) -> Iterator[ChatReading]:
+        """Send a chat request and give the answer as it arrives; see `AsyncProvider.stream_chat`.
+
+        Leaving early ends the reading, not the billing.
+        """
+        url, headers = _chat_request(self.service, api_key)
+        with self._door.stream(url, CHAT, headers, body) as reply:
+            if reply.status != 200:
+                raise refusal(reply.status, _refusal_of(reply), reply.headers)
+            key = reply.headers.get("zg-res-key", "")
+            yield ChatReading(reply.chunks(), ChatAssembler(body, key=key))
+
+    def images(self, api_key: str, body: bytes) -> ImageReply:
+        """Order pictures with a JSON body (POST /v1/proxy/images/generations); it is billed."""
+        form = Form("application/json", body)
+        return self._pictures("/v1/proxy/images/generations", api_key, form)
+
+    def edit_image(self, api_key: str, form: Form) -> ImageReply:
+        """Order the edit of the picture in `form` (POST /v1/proxy/images/edits); it is billed."""
+        return self._pictures("/v1/proxy/images/edits", api_key, form)
+
+    def transcribe(self, api_key: str, form: Form, response_format: str) -> SpeechReply:
+        """Have the recording in `form` written down (POST /v1/proxy/audio/transcriptions).
+
+        It is billed. `response_format` is the one that the form asks for.
+        """
+        reply = self._post("/v1/proxy/audio/transcriptions", SPEECH, api_key, form)
+        key = reply.headers.get("zg-res-key", "")
+        return parse_transcript(form.body, reply.body, response_format, key=key)
+
     def close(self) -> None:
         """Close the connections, unless the door was given by somebody else."""
         if self._owns_door:
             self._door.close()
+
+    def _pictures(self, path: str, api_key: str, form: Form) -> ImageReply:
+        reply = self._post(path, IMAGES, api_key, form)
+        key = reply.headers.get("zg-res-key", "")
+        return parse_images(self.service, form.body, reply.body, key=key, fetch=self._picture)
+
+    def _picture(self, path: str) -> bytes:
+        return self._get(path, PICTURE).body
+
+    def _post(self, path: str, limits: Limits, api_key: str, form: Form) -> HttpReply:
+        headers = {"content-type": form.content_type, **authorization(api_key)}
+        return _accepted(self._door.post(_url(self.service, path), limits, headers, form.body))
 
     def _get(
         self, path: str, limits: Limits, headers: Mapping[str, str] | None = None
@@ -145,6 +202,24 @@ class AsyncProvider:
         """Close the connections, unless the door was given by somebody else."""
         if self._owns_door:
             await self._door.aclose()
+
+
+class ChatReading:
+    """An answer that is being read: iterate once over its deltas, then read `outcome`."""
+
+    def __init__(self, chunks: Iterable[bytes], assembler: ChatAssembler) -> None:
+        self._chunks = chunks
+        self._assembler = assembler
+
+    def __iter__(self) -> Iterator[ChatDelta]:
+        for chunk in self._chunks:
+            yield from self._assembler.feed(chunk)
+        yield from self._assembler.finish()
+
+    @property
+    def outcome(self) -> ChatOutcome:
+        """What is known so far; final once the iteration has ended by itself."""
+        return self._assembler.outcome
 
 
 class ChatStream:
@@ -189,8 +264,18 @@ def _accepted(reply: HttpReply) -> HttpReply:
     return reply
 
 
-async def _read_refusal(reply: AsyncReply) -> bytes:
+def _refusal_of(reply: Reply) -> bytes:
     """The words of a refusal as far as they come: its status alone tells enough."""
+    body = b""
+    with suppress(ProviderError):
+        for chunk in reply.chunks():
+            body += chunk
+            if len(body) >= _MAX_REFUSAL:
+                break
+    return body[:_MAX_REFUSAL]
+
+
+async def _read_refusal(reply: AsyncReply) -> bytes:
     body = b""
     with suppress(ProviderError):
         async for chunk in reply.chunks():

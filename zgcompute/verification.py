@@ -14,6 +14,7 @@ from typing import Any
 from zgcompute import _reading as read
 from zgcompute.addresses import same
 from zgcompute.errors import Error, MalformedReply
+from zgcompute.pictures import ImageReply
 from zgcompute.session import recover_message_signer
 from zgcompute.types import ZERO_ADDRESS, Address, Service
 
@@ -149,6 +150,34 @@ def judge_response(
     if reason := can_be_verified(service):
         return replace(base, outcome=Outcome.NOT_VERIFIABLE, reason=reason, can_retry=False)
     return base if record is None else _judge_record(base, service, record)
+
+
+def judge_images(
+    service: Service,
+    record: SignatureRecord | None,
+    reply: ImageReply,
+    *,
+    not_checked_reason: str = "",
+    can_retry: bool = False,
+) -> Verdict:
+    """Judge an answer of pictures: signed are their hashes, by older builds the reply's body.
+
+    A body that only names the pictures' addresses binds none of their bytes, whoever signed it.
+    """
+    signed = _parse_text(record.text) if record else None
+    is_of_body = signed is not None and signed.response == reply.body_sha256
+    known = reply.body_sha256 if reply.holds_pictures else ""
+    verdict = judge_response(
+        service,
+        record,
+        request_sha256=reply.request_sha256,
+        response_sha256=known if is_of_body else reply.pictures_sha256,
+        not_checked_reason=not_checked_reason,
+        can_retry=can_retry,
+    )
+    if is_of_body and not known and verdict.outcome is Outcome.NOT_CHECKED:
+        return replace(verdict, reason="Only the pictures' addresses are signed, not the pictures.")
+    return verdict
 
 
 def _unverifiable(verifiability: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from accounts import build, keys
@@ -40,22 +41,25 @@ def snippets(service: Service, **options: Any) -> dict[tuple[str, str], str]:
     return {(one.language.key, one.mode): one.code for one in made}
 
 
-def test_chat_is_offered_in_four_languages_and_two_modes(aurora: Service) -> None:
+LANGUAGES = ("curl", "python", "javascript", "zgcompute", "0g-compute-cli")
+
+
+def test_chat_is_offered_in_every_language_and_two_modes(aurora: Service) -> None:
     assert set(snippets(aurora)) == {
-        (language, mode)
-        for language in ("curl", "python", "javascript", "zgcompute")
-        for mode in ("plain", "stream")
+        (language, mode) for language in LANGUAGES for mode in ("plain", "stream")
     }
 
 
 @pytest.mark.parametrize("kind", ["text-to-image", "image-editing", "speech-to-text"])
-def test_other_kinds_are_offered_in_the_languages_of_openai(aurora: Service, kind: str) -> None:
+def test_other_kinds_are_offered_in_every_language(aurora: Service, kind: str) -> None:
     aurora.service_type = kind
-    assert set(snippets(aurora)) == {
-        ("curl", "plain"),
-        ("python", "plain"),
-        ("javascript", "plain"),
-    }
+    assert set(snippets(aurora)) == {(language, "plain") for language in LANGUAGES}
+
+
+def test_each_language_has_a_rule_that_hides_it() -> None:
+    rules = (settings.BASE_DIR / "static/css/accounts.css").read_text("utf-8")
+    for key in (*build.LANGUAGES, "plain", "stream"):
+        assert f'[value="{key}"]:not(:checked)' in rules
 
 
 def test_an_unknown_kind_has_no_snippet_but_a_page(client: Client, aurora: Service) -> None:
@@ -75,7 +79,13 @@ def test_what_a_provider_wrote_never_becomes_code(aurora: Service, kind: str) ->
         if language == "curl":
             words = shlex.split(code.replace("\\\n", " "))
             assert not {"touch", "owned)"} & set(words)
-        elif language != "javascript":
+        elif language == "0g-compute-cli":
+            assert "touch" not in code  # it names the provider, which knows its model
+            assert shlex.split(code)[1] == f"ZG_API_KEY={KEY}"
+        elif language == "zgcompute":
+            assert "touch" not in code
+            assert KEY in text_in(code)
+        elif language == "python":
             assert HOSTILE in text_in(code)
             assert KEY in text_in(code)
         else:
@@ -117,7 +127,9 @@ def test_an_operators_own_network_names_its_file(aurora: Service) -> None:
     own = replace(DEVNET, slug="ours", local=False)
     code = build.snippet(aurora, own, "zgcompute", "stream")
     assert 'Broker("ours", networks_file="networks.toml")' in code
-    assert "local=True" not in code
+    command = shlex.split(build.snippet(aurora, own, "0g-compute-cli"))
+    assert command[command.index("--network") + 1] == "ours"
+    assert command[command.index("--networks-file") + 1] == "networks.toml"
 
 
 def test_the_page_opens_with_what_its_address_asks_for(client: Client, aurora: Service) -> None:
@@ -172,7 +184,7 @@ def test_a_key_made_on_the_page_is_filled_into_its_code(signed_in: Client, funde
     ).content.decode()
     assert 'id="snippets"' in done
     assert 'hx-swap-oob="true"' in done
-    assert done.count(token.api_key) == 1 + 8  # alone, and in every snippet
+    assert done.count(token.api_key) == 1 + 10  # alone, and in every snippet
     assert 'value="python" checked' in done
     assert 'value="stream" checked' in done
 

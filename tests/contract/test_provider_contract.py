@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,11 +19,14 @@ import uvicorn
 from devnet import faults
 from devnet.fleet import config
 from tests.devnet.bench import ALICE, bench, session
+from tests.zgcompute.raw_server import Exchange, serving
+from zgcompute._fake_media import tiny_png
 from zgcompute.answers import ChatDelta, ChatOutcome, ChatReply
-from zgcompute.bodies import chat_body
-from zgcompute.checks import check_response
+from zgcompute.bodies import chat_body, image_body
+from zgcompute.checks import check_images, check_response
 from zgcompute.errors import (
     InvalidToken,
+    MalformedReply,
     ProviderBusy,
     ProviderError,
     ProviderRefused,
@@ -33,13 +37,19 @@ from zgcompute.errors import (
     SignatureNotFound,
     UpstreamFailed,
 )
-from zgcompute.fees import chat_fee
+from zgcompute.fees import chat_fee, image_fee, speech_fee
+from zgcompute.pictures import ImageReply
 from zgcompute.providers import AsyncProvider, Provider
 from zgcompute.testing_providers import FakeProvider, Fault, fake_service
+from zgcompute.transcripts import FORMATS, SpeechReply
 from zgcompute.types import Service
+from zgcompute.uploads import Upload, form
 from zgcompute.verification import Outcome, Verdict
 
 pytestmark = pytest.mark.usefixtures("local_server")
+
+
+MEDIA = {"prisma": "text-to-image", "retouch": "image-editing", "echo": "speech-to-text"}
 
 
 @dataclass
@@ -77,7 +87,7 @@ class Subject:
         finally:
             await self.streamed.aclose()
 
-    def check(self, outcome: ChatOutcome) -> Verdict:
+    def check(self, outcome: ChatOutcome | SpeechReply) -> Verdict:
         return check_response(
             self.sync,
             outcome.response_id,
@@ -86,12 +96,46 @@ class Subject:
             model=self.service.model,
         )
 
+    def read(self, body: bytes) -> tuple[list[ChatDelta], ChatOutcome]:
+        with self.sync.stream(session(), body) as reading:
+            return list(reading), reading.outcome
+
+    def draw(self, n: int = 1, response_format: str = "b64_json") -> ImageReply:
+        choices = {"n": n, "size": "64x64", "response_format": response_format}
+        body = image_body(self.service.model, "A lighthouse <at> dusk", **choices)
+        reply: ImageReply = self.sync.images(session(), body)
+        return reply
+
+    def edit(self) -> ImageReply:
+        fields = {"prompt": "Make it violet ü", "response_format": "b64_json"}
+        order = form(fields, "image", Upload.picture(tiny_png("any")))
+        reply: ImageReply = self.sync.edit_image(session(), order)
+        return reply
+
+    def hear(self, response_format: str = "json") -> SpeechReply:
+        order = form({"response_format": response_format}, "file", Upload.recording(wav(5.0)))
+        reply: SpeechReply = self.sync.transcribe(session(), order, response_format)
+        return reply
+
+    def check_pictures(self, reply: ImageReply) -> Verdict:
+        return check_images(self.sync, reply, model=self.service.model)
+
+    def owed(self) -> int:
+        fee: int = self.sync.unsettled_fee(ALICE.address, session())
+        return fee
+
     def fault(self, fault: Fault) -> None:
         self.switch(fault)
 
 
 @contextmanager
 def fake(name: str) -> Iterator[Subject]:
+    if name in MEDIA:
+        provider = FakeProvider(
+            fake_service(service_type=MEDIA[name], input_price=7, output_price=9)
+        )
+        yield Subject(provider, provider, lambda fault: setattr(provider, "fault", fault))
+        return
     keys = {"TargetSeparated": True, "TargetTeeAddress": fake_service().tee_signer}
     is_separated = name == "cumulus"
     service = fake_service(additional_info=json.dumps(keys)) if is_separated else fake_service()
@@ -109,6 +153,7 @@ def real(name: str) -> Iterator[Subject]:
     registered = served.chain.registered
     assert registered is not None
     service = replace(registered, url=f"http://127.0.0.1:{listener.getsockname()[1]}")
+    served.provider.url = service.url
     while not server.started:
         time.sleep(0.01)
     provider = Provider(service, local=True)
@@ -141,6 +186,27 @@ def cumulus(request: pytest.FixtureRequest) -> Iterator[Subject]:
         yield subject
 
 
+@pytest.fixture(params=KINDS)
+def prisma(request: pytest.FixtureRequest) -> Iterator[Subject]:
+    """Draws pictures."""
+    with KINDS[request.param]("prisma") as subject:
+        yield subject
+
+
+@pytest.fixture(params=KINDS)
+def retouch(request: pytest.FixtureRequest) -> Iterator[Subject]:
+    """Edits pictures."""
+    with KINDS[request.param]("retouch") as subject:
+        yield subject
+
+
+@pytest.fixture(params=KINDS)
+def echo(request: pytest.FixtureRequest) -> Iterator[Subject]:
+    """Writes recordings down."""
+    with KINDS[request.param]("echo") as subject:
+        yield subject
+
+
 def test_a_streamed_answer_is_complete_and_verified(aurora: Subject) -> None:
     deltas, outcome = aurora.stream()
     assert len(deltas) > 2
@@ -150,6 +216,23 @@ def test_a_streamed_answer_is_complete_and_verified(aurora: Subject) -> None:
     verdict = aurora.check(outcome)
     assert verdict.outcome is Outcome.VERIFIED
     assert (verdict.response_matches, verdict.request_matches) == (True, True)
+
+
+def test_a_stream_read_in_blocking_code_is_the_same(aurora: Subject) -> None:
+    streamed, _ = aurora.stream()
+    deltas, outcome = aurora.read(aurora.body())
+    assert [delta.text for delta in deltas] == [delta.text for delta in streamed]
+    assert outcome.saw_done
+    assert aurora.check(outcome).outcome is Outcome.VERIFIED
+
+
+def test_a_blocking_stream_ends_where_it_is_cut(aurora: Subject) -> None:
+    aurora.fault(Fault.DISCONNECT)
+    with aurora.sync.stream(session(), aurora.body()) as reading:
+        deltas = iter(reading)
+        assert next(deltas).text
+        with pytest.raises(ProviderUnreachable):
+            list(deltas)
 
 
 def test_a_whole_answer_is_complete_and_verified(aurora: Subject) -> None:
@@ -273,9 +356,95 @@ def test_refusals_are_told_apart(
         aurora.stream()
     with pytest.raises(kind) as whole:
         aurora.whole()
-    assert str(streamed.value) == str(whole.value)
+    with pytest.raises(kind) as read:
+        aurora.read(aurora.body())
+    assert str(streamed.value) == str(whole.value) == str(read.value)
     assert streamed.value.advice
     assert "<" not in str(streamed.value)
+
+
+def test_pictures_are_verified_and_billed_each(prisma: Subject) -> None:
+    reply = prisma.draw(n=2)
+    assert [picture.media_type for picture in reply.pictures] == ["image/png", "image/png"]
+    assert reply.pictures[0].content != reply.pictures[1].content
+    verdict = prisma.check_pictures(reply)
+    assert verdict.outcome is Outcome.VERIFIED
+    assert (verdict.response_matches, verdict.request_matches) == (True, True)
+    assert prisma.owed() == image_fee(prisma.service, 2).total > 0
+
+
+def test_pictures_behind_addresses_are_fetched_and_verified(prisma: Subject) -> None:
+    stored = prisma.draw(n=2, response_format="url")
+    assert not stored.holds_pictures
+    assert prisma.check_pictures(stored).outcome is Outcome.VERIFIED
+    assert stored.pictures == prisma.draw(n=2).pictures
+
+
+def test_an_edited_picture_is_verified_with_the_very_form_that_was_sent(retouch: Subject) -> None:
+    verdict = retouch.check_pictures(retouch.edit())
+    assert verdict.outcome is Outcome.VERIFIED
+    assert verdict.request_matches is True
+    assert retouch.owed() == image_fee(retouch.service, 1).total
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [
+        (Fault.TAMPERED_ANSWER, Outcome.FAILED),
+        (Fault.WRONG_SIGNER, Outcome.FAILED),
+        (Fault.LATE_SIGNATURE, Outcome.VERIFIED),
+    ],
+)
+def test_pictures_are_judged_like_answers(prisma: Subject, fault: Fault, outcome: Outcome) -> None:
+    prisma.fault(fault)
+    assert prisma.check_pictures(prisma.draw()).outcome is outcome
+
+
+def test_a_broken_reply_holds_no_pictures(prisma: Subject) -> None:
+    prisma.fault(Fault.BAD_CHUNK)
+    with pytest.raises(MalformedReply):
+        prisma.draw()
+
+
+@pytest.mark.parametrize("response_format", FORMATS)
+def test_a_transcript_is_verified_and_billed_by_what_it_states(
+    echo: Subject, response_format: str
+) -> None:
+    reply = echo.hear(response_format)
+    assert len(reply.text) > 5
+    assert echo.check(reply).outcome is Outcome.VERIFIED
+    fee = speech_fee(echo.service, seconds=reply.seconds or 0)
+    assert echo.owed() == fee.total > 0
+
+
+def test_a_tampered_transcript_fails(echo: Subject) -> None:
+    echo.fault(Fault.TAMPERED_ANSWER)
+    assert echo.check(echo.hear()).outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize("fault", [Fault.DISCONNECT, Fault.RATE_LIMITED, Fault.RESERVE])
+def test_refusals_of_pictures_and_recordings_are_errors(
+    prisma: Subject, retouch: Subject, echo: Subject, fault: Fault
+) -> None:
+    for subject, ask in ((prisma, prisma.draw), (retouch, retouch.edit), (echo, echo.hear)):
+        subject.fault(fault)
+        with pytest.raises(ProviderError):
+            ask()
+
+
+def test_a_long_refusal_of_a_stream_is_not_read_to_its_end() -> None:
+    def script(exchange: Exchange) -> None:
+        exchange.send(b"HTTP/1.1 400 Bad Request\r\ntransfer-encoding: chunked\r\n\r\n")
+        with suppress(OSError):
+            while True:
+                exchange.chunk(b"no" * 10_000)
+
+    with serving(script) as server:
+        provider = Provider(replace(fake_service(), url=server.url), local=True)
+        with pytest.raises(ProviderRefused) as refused, provider.stream(session(), b"{}"):
+            pass
+        assert len(refused.value.detail) <= 500
+        provider.close()
 
 
 def test_what_is_no_key_is_not_sent(aurora: Subject) -> None:
@@ -296,6 +465,13 @@ def test_a_provider_that_is_down_is_unreachable() -> None:
 def test_a_fake_stall_is_a_timeout() -> None:
     with pytest.raises(ProviderError, match="in time"):
         FakeProvider(fault=Fault.STALL).chat(session(), b"{}")
+
+
+def wav(seconds: float, rate: int = 8000) -> bytes:
+    data = bytes(int(seconds * rate) * 2)
+    kind = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate, rate * 2, 2, 16)
+    body = b"WAVE" + kind + struct.pack("<4sI", b"data", len(data)) + data
+    return struct.pack("<4sI", b"RIFF", len(body)) + body
 
 
 def test_a_settlement_clears_what_the_fake_is_owed() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import zgcompute
-from zgcompute import broker as broker_module
+from zgcompute import inference
 from zgcompute.broker import Broker
 from zgcompute.errors import (
     BelowMinimum,
@@ -120,8 +120,8 @@ def test_a_session_with_less_than_an_hour_left_is_replaced(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = stage.broker.inference.session(stage.aurora)
-    nearly = token.expires_at_ms - broker_module.RENEW_BEFORE_MS + 1
-    monkeypatch.setattr(broker_module, "_now_ms", lambda: nearly)
+    nearly = token.expires_at_ms - inference.RENEW_BEFORE_MS + 1
+    monkeypatch.setattr(inference, "_now_ms", lambda: nearly)
     assert stage.broker.inference.session(stage.aurora) is not token
 
 

@@ -6,12 +6,13 @@ import inspect
 import pkgutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import zgcompute
-from zgcompute import errors
+from zgcompute import _public, errors
 
 ROOT = Path(zgcompute.__file__).parent
 PUBLIC_MODULES = [
@@ -37,8 +38,21 @@ def test_every_public_name_exists_and_is_explained(name: str) -> None:
 
 def test_nothing_is_imported_that_is_not_listed() -> None:
     modules = set(PUBLIC_MODULES) | {"cli"}
-    public = {name for name in vars(zgcompute) if not name.startswith("_")}
+    public = {name for name in vars(_public) if not name.startswith("_")}
     assert public - modules == set(zgcompute.__all__) - modules
+    assert dir(zgcompute) == sorted(zgcompute.__all__)
+
+
+def test_a_name_that_is_not_there_is_missed_in_the_usual_way() -> None:
+    assert not hasattr(zgcompute, "Nothing")
+    assert not hasattr(zgcompute, "__wrapped__")
+    with pytest.raises(ImportError):
+        from zgcompute import Nothing  # noqa: F401
+
+
+def test_the_version_is_the_distributions() -> None:
+    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    assert zgcompute.__version__ == project["version"]
 
 
 def test_all_errors_are_public() -> None:

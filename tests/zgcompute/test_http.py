@@ -21,8 +21,9 @@ import pytest
 
 from tests.zgcompute.raw_server import Exchange, Script, authority_for, serving
 from zgcompute._destinations import AddressPolicy
-from zgcompute._http import AsyncDoor, HttpDoor, post_json
+from zgcompute._http import AsyncDoor, HttpDoor
 from zgcompute._limits import CHAT, HttpReply, Limits, host_of
+from zgcompute._rpc_http import post_json
 from zgcompute.errors import (
     DestinationRefused,
     MalformedReply,
@@ -71,6 +72,21 @@ def post_streaming(
     return asyncio.run(run())
 
 
+def post_piecewise(
+    url: str,
+    limits: Limits = QUICK,
+    policy: AddressPolicy = LOCAL,
+    tls: ssl.SSLContext | None = None,
+    content: bytes = b"ask",
+) -> HttpReply:
+    door = HttpDoor(policy, tls=tls)
+    try:
+        with door.stream(url, limits, {"x-mine": "1"}, content) as reply:
+            return HttpReply(reply.status, reply.headers, b"".join(reply.chunks()))
+    finally:
+        door.close()
+
+
 def succeeds_in_a_child(check: Callable[[], bool]) -> bool:
     pid = os.fork()
     if pid == 0:
@@ -83,7 +99,7 @@ def succeeds_in_a_child(check: Callable[[], bool]) -> bool:
 
 
 forks = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-both_doors = pytest.mark.parametrize("post", [post_blocking, post_streaming])
+every_way = pytest.mark.parametrize("post", [post_blocking, post_piecewise, post_streaming])
 
 
 def drip(exchange: Exchange) -> None:
@@ -112,7 +128,7 @@ def endless_body(exchange: Exchange) -> None:
         exchange.chunk(b"x" * 500)
 
 
-@both_doors
+@every_way
 def test_a_reply_comes_back_whole_and_the_request_is_ours(post: Poster) -> None:
     with serving(lambda exchange: exchange.reply(b"fine", "X-Two: b", status="418 Tea")) as server:
         reply = post(server.url + "/v1?x=1")
@@ -126,13 +142,13 @@ def test_a_reply_comes_back_whole_and_the_request_is_ours(post: Poster) -> None:
     assert seen.headers["content-length"] == "3"
 
 
-@both_doors
+@every_way
 def test_an_empty_body_and_an_empty_reply_are_fine(post: Poster) -> None:
     with serving(lambda exchange: exchange.reply(b"")) as server:
         assert post(server.url, content=b"").body == b""
 
 
-@both_doors
+@every_way
 @pytest.mark.parametrize("script", [drip, drip_headers, endless_hints])
 def test_a_trickle_ends_at_the_deadline(post: Poster, script: Script) -> None:
     with serving(script) as server:
@@ -142,7 +158,7 @@ def test_a_trickle_ends_at_the_deadline(post: Poster, script: Script) -> None:
         assert time.monotonic() - started < 3
 
 
-@both_doors
+@every_way
 def test_silence_ends_after_the_idle_time(post: Poster) -> None:
     with serving(lambda exchange: time.sleep(2)) as server:
         started = time.monotonic()
@@ -151,7 +167,7 @@ def test_silence_ends_after_the_idle_time(post: Poster) -> None:
         assert time.monotonic() - started < 1.5
 
 
-@both_doors
+@every_way
 def test_a_connection_that_is_never_accepted_is_given_up(post: Poster) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf, ExitStack() as waiting:
         for _ in range(4):  # fill the kernel's queue: from then on nobody answers
@@ -164,19 +180,19 @@ def test_a_connection_that_is_never_accepted_is_given_up(post: Poster) -> None:
         assert time.monotonic() - started < 3
 
 
-@both_doors
+@every_way
 def test_too_many_bytes_end_the_reading(post: Poster) -> None:
     with serving(endless_body) as server, pytest.raises(ReplyTooLarge):
         post(server.url, replace(QUICK, total=30, idle=30))
 
 
-@both_doors
+@every_way
 def test_a_body_of_exactly_the_limit_passes(post: Poster) -> None:
     with serving(lambda exchange: exchange.reply(b"x" * 1000)) as server:
         assert len(post(server.url).body) == 1000
 
 
-@both_doors
+@every_way
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"])
 def test_redirects_are_not_followed(post: Poster, status: str) -> None:
     script = lambda exchange: exchange.reply(b"", "location: http://127.0.0.1:1/", status=status)  # noqa: E731
@@ -185,7 +201,7 @@ def test_redirects_are_not_followed(post: Poster, status: str) -> None:
     assert len(server.seen) == 1
 
 
-@both_doors
+@every_way
 def test_compressed_replies_are_refused(post: Poster) -> None:
     bomb = gzip.compress(b"\0" * 100_000)
     script = lambda exchange: exchange.reply(bomb, "content-encoding: gzip")  # noqa: E731
@@ -193,14 +209,14 @@ def test_compressed_replies_are_refused(post: Poster) -> None:
         post(server.url)
 
 
-@both_doors
+@every_way
 def test_a_reply_that_calls_itself_identical_passes(post: Poster) -> None:
     script = lambda exchange: exchange.reply(b"ok", "content-encoding: Identity")  # noqa: E731
     with serving(script) as server:
         assert post(server.url).body == b"ok"
 
 
-@both_doors
+@every_way
 @pytest.mark.parametrize(
     "raw",
     [
@@ -221,7 +237,7 @@ def test_broken_http_is_an_unreachable_provider(post: Poster, raw: bytes) -> Non
         post(server.url, replace(QUICK, max_bytes=10**6))
 
 
-@both_doors
+@every_way
 def test_a_closed_port_is_an_unreachable_provider(post: Poster) -> None:
     with serving(lambda exchange: None) as server:
         pass
@@ -229,7 +245,7 @@ def test_a_closed_port_is_an_unreachable_provider(post: Poster) -> None:
         post(server.url)
 
 
-@both_doors
+@every_way
 def test_a_refused_destination_is_never_connected_to(post: Poster) -> None:
     with serving(lambda exchange: exchange.reply(b"secret")) as server:
         for url in (server.url, f"https://127.0.0.1:{server.port}", f"https://[::1]:{server.port}"):
@@ -241,7 +257,7 @@ def test_a_refused_destination_is_never_connected_to(post: Poster) -> None:
     assert server.connections == 0
 
 
-@both_doors
+@every_way
 def test_a_name_is_asked_for_once_and_its_answer_used(post: Poster) -> None:
     questions: list[str] = []
 
@@ -256,7 +272,7 @@ def test_a_name_is_asked_for_once_and_its_answer_used(post: Poster) -> None:
     assert server.seen[0].headers["host"] == f"aurora.example:{server.port}"
 
 
-@both_doors
+@every_way
 def test_a_name_that_is_slow_to_resolve_is_left_in_time(post: Poster) -> None:
     over = threading.Event()
 
@@ -271,7 +287,7 @@ def test_a_name_that_is_slow_to_resolve_is_left_in_time(post: Poster) -> None:
     over.set()
 
 
-@both_doors
+@every_way
 @pytest.mark.parametrize("host", ["xn--", "xn--a", "xn--zz--", "a" * 70 + ".example"])
 def test_names_that_are_none_are_unreachable_and_no_foreign_error(post: Poster, host: str) -> None:
     def resolver(host: str, port: int) -> Sequence[str]:
@@ -281,14 +297,14 @@ def test_names_that_are_none_are_unreachable_and_no_foreign_error(post: Poster, 
         post(f"https://{host}:1/x", policy=AddressPolicy(resolver=resolver))
 
 
-@both_doors
+@every_way
 def test_the_next_address_is_tried_when_one_does_not_answer(post: Poster) -> None:
     with serving(lambda exchange: exchange.reply(b"ok")) as server:
         policy = AddressPolicy(allow_private=True, resolver=lambda host, port: ["::1", "127.0.0.1"])
         assert post(f"http://aurora.example:{server.port}/", policy=policy).body == b"ok"
 
 
-@both_doors
+@every_way
 def test_tls_names_and_checks_the_host_though_the_address_is_pinned(
     post: Poster, tmp_path: Path
 ) -> None:
@@ -305,7 +321,7 @@ def test_tls_names_and_checks_the_host_though_the_address_is_pinned(
     assert len(server.seen) == 1
 
 
-@both_doors
+@every_way
 def test_no_proxy_of_the_environment_is_used(post: Poster, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
@@ -431,6 +447,65 @@ def test_leaving_a_stream_early_closes_its_connection() -> None:
     with serving(script) as server:
         asyncio.run(run(server.url))
     assert left.is_set()
+
+
+def test_a_blocking_stream_gives_chunks_as_they_are_sent() -> None:
+    go = threading.Semaphore(0)
+
+    def script(exchange: Exchange) -> None:
+        exchange.start_chunked()
+        for number in range(3):
+            go.acquire(timeout=5)
+            exchange.chunk(f"data: {number}\n\n".encode())
+        exchange.send(b"0\r\n\r\n")
+
+    door, chunks = HttpDoor(LOCAL), []
+    with serving(script) as server, door.stream(server.url, CHAT, {}, b"{}") as reply:
+        go.release()
+        for chunk in reply.chunks():
+            chunks.append(chunk)
+            go.release()
+    door.close()
+    assert chunks == [b"data: 0\n\n", b"data: 1\n\n", b"data: 2\n\n"]
+
+
+def test_two_blocking_streams_of_one_thread_keep_their_own_deadlines() -> None:
+    def script(exchange: Exchange) -> None:
+        exchange.start_chunked()
+        exchange.chunk(b"first")
+        time.sleep(0.4)
+        exchange.chunk(b"second")
+        exchange.send(b"0\r\n\r\n")
+
+    hasty, door = replace(QUICK, total=0.2, idle=5), HttpDoor(LOCAL)
+    with serving(script) as server:
+        patient_stream = door.stream(server.url, CHAT, {}, b"")
+        with patient_stream as patient, door.stream(server.url, hasty, {}, b"") as hurried:
+            ours, others = patient.chunks(), hurried.chunks()
+            assert (next(ours), next(others)) == (b"first", b"first")
+            with pytest.raises(ProviderTimeout):
+                next(others)
+            assert next(ours) == b"second"
+    door.close()
+
+
+def test_leaving_a_blocking_stream_early_closes_its_connection() -> None:
+    left = threading.Event()
+
+    def script(exchange: Exchange) -> None:
+        exchange.start_chunked()
+        try:
+            while True:
+                exchange.chunk(b"x" * 10_000)
+        except OSError:
+            left.set()
+
+    door = HttpDoor(LOCAL)
+    with serving(script) as server:
+        with door.stream(server.url, CHAT, {}, b"") as reply:
+            assert next(reply.chunks())
+        assert left.wait(5)
+    door.close()
 
 
 def test_an_awkward_header_does_not_leave_as_a_foreign_error() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.zgcompute.rpc_server import RpcServer, network
-from zgcompute import _http, _rpc
+from zgcompute import _rpc, _rpc_http
 from zgcompute._rpc import Refusal, Request, Rpc, quantity
 from zgcompute.errors import RpcRefused, RpcUnreachable, WrongNetwork
 
@@ -379,7 +379,7 @@ def test_kept_connections_are_used_and_lost_ones_replaced(
     try:
         assert {rpc.call("eth_blockNumber") for _ in range(20)} == {"0x10"}
     finally:
-        _http._rpc_clients.close()
+        _rpc_http._rpc_clients.close()
 
 
 def test_a_network_without_urls_is_unreachable() -> None:

@@ -104,7 +104,8 @@ def test_the_command_tells_failed_from_unknown(
 ) -> None:
     assert run(tmp_path, evidence()) == 5
     out = capsys.readouterr().out
-    assert "broker: quote-signature  The quote carries no signature" in out
+    assert "failed  broker: quote-signature" in out
+    assert "reason: The quote carries no signature" in out
     unknown = judge(service_of(profile("cumulus")), {})
     assert run(tmp_path, evidence(unknown)) == 1
     assert run(tmp_path, evidence() | {"overall": "verified"}) == 5
