@@ -113,8 +113,9 @@ def latest(wallet: Wallet, network: Network, number: int, names: Mapping[str, st
     everything = Excerpt(period="all")
     movements = movements_of(wallet, network.slug, everything)[:number]
     calls = calls_of(wallet, network.slug, everything)[:number]
-    rows = _rows([*movements, *calls], network, names)
-    return sorted(rows, key=lambda row: row.when, reverse=True)[:number]
+    both: list[Movement | Transaction] = [*movements, *calls]
+    newest = sorted(both, key=_when, reverse=True)
+    return _rows(newest[:number], network, names)
 
 
 def movements_of(wallet: Wallet, network: str, excerpt: Excerpt) -> QuerySet[Movement]:
@@ -154,6 +155,10 @@ def csv_rows(wallet: Wallet, network: str, excerpt: Excerpt) -> Iterator[tuple[o
 
 def _names(network: str) -> dict[str, str]:
     return dict(Service.objects.on(network).values_list("provider", "model"))
+
+
+def _when(row: Movement | Transaction) -> datetime:
+    return row.happened_at if isinstance(row, Movement) else row.prepared_at
 
 
 def _added(rows: QuerySet[Movement]) -> tuple[int, int, int]:
