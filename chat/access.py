@@ -22,14 +22,29 @@ def conversation_for(wallet: Wallet | AnonymousUser, network: str, pk: UUID) -> 
     return conversation
 
 
-def answer_for(wallet: Wallet | AnonymousUser, network: str, pk: UUID) -> Message:
-    """Return that answer with its conversation and receipt; raises Http404 for strangers."""
+def message_for(wallet: Wallet | AnonymousUser, network: str, pk: UUID) -> Message:
+    """Return that question or answer with its conversation; raises Http404 for strangers."""
     if not isinstance(wallet, Wallet):
         raise Http404("Sign in to see your conversations.")
-    answers = Message.objects.answers().select_related("conversation", "receipt")
-    mine = answers.filter(conversation__wallet=wallet, conversation__network=network)
+    messages = Message.objects.of(wallet, network)
     try:
-        answer: Message = mine.get(pk=pk)
+        message: Message = messages.select_related("conversation", "parent", "receipt").get(pk=pk)
     except Message.DoesNotExist:
-        raise Http404("There is no such answer here.") from None
-    return answer
+        raise Http404("There is no such message here.") from None
+    return message
+
+
+def question_for(wallet: Wallet | AnonymousUser, network: str, pk: UUID) -> Message:
+    """Return that question with its conversation; raises Http404 for strangers."""
+    return _of_role(Message.Role.USER, message_for(wallet, network, pk))
+
+
+def answer_for(wallet: Wallet | AnonymousUser, network: str, pk: UUID) -> Message:
+    """Return that answer with its conversation and receipt; raises Http404 for strangers."""
+    return _of_role(Message.Role.ASSISTANT, message_for(wallet, network, pk))
+
+
+def _of_role(role: str, message: Message) -> Message:
+    if message.role != role:
+        raise Http404("There is no such message here.")
+    return message

@@ -37,7 +37,7 @@ def assignment(message_id: UUID) -> Assignment:
     Raises ServiceMissing where the provider has left, SessionExpired where the wallet has no
     running session with it.
     """
-    related = ("conversation__wallet", "question")
+    related = ("conversation__wallet", "parent")
     answer = Message.objects.select_related(*related).get(pk=message_id)
     conversation = answer.conversation
     wallet, network = conversation.wallet, conversation.network

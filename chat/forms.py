@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.core.exceptions import ValidationError
 
 MAX_QUESTION = 32_000  # characters
 MAX_SYSTEM_PROMPT = 8_000
@@ -17,6 +20,7 @@ class QuestionForm(forms.Form):
     """A message to the model, with the key that makes sending it twice harmless."""
 
     turn_key = forms.UUIDField()
+    after = forms.UUIDField(required=False)  # the answer that it follows
     text = forms.CharField(
         max_length=MAX_QUESTION,
         error_messages={"required": "Write a message first.", "max_length": _TOO_LONG},
@@ -33,6 +37,20 @@ class QuestionForm(forms.Form):
         for name, errors in self.errors.items():
             return str(errors[0]) if name == "text" else "This form is incomplete. Reload the page."
         return ""
+
+
+def form_key(data: Mapping[str, str]) -> UUID | None:
+    """The key of a form that asks without words, or None where it came without one."""
+    with suppress(ValidationError):
+        key: UUID | None = forms.UUIDField(required=False).clean(data.get("turn_key"))
+        return key
+    return None
+
+
+class TitleForm(forms.Form):
+    """What a conversation is called."""
+
+    title = forms.CharField(max_length=120)
 
 
 class AskingForm(forms.Form):

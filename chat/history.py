@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chat.branches import Tree
 from chat.models import Conversation, Message
 from zgcompute.bodies import chat_body
 
@@ -21,29 +22,24 @@ class Request:
 def request_for(answer: Message) -> Request:
     """Return the request whose answer `answer` will be."""
     conversation = answer.conversation
-    assert answer.question is not None
-    earlier = _earlier(conversation, answer.question)
+    assert answer.parent is not None
+    earlier = _earlier(conversation, answer.parent)
     kept = _fitting(earlier)
-    messages = [*_system(conversation), *kept, _said("user", answer.question.text)]
+    messages = [*_system(conversation), *kept, _said("user", answer.parent.text)]
     body = chat_body(conversation.model, messages, stream=True, **conversation.parameters)
     return Request(body=body, left_out=len(earlier) - len(kept))
 
 
 def _earlier(conversation: Conversation, question: Message) -> list[dict[str, str]]:
-    """Every earlier question that has a readable answer, with that answer, oldest first."""
-    answers = conversation.messages.answers().filter(
-        question__created_at__lt=question.created_at, state__in=Message.READABLE
-    )
-    newest = {
-        one.question_id: one
-        for one in answers.exclude(text="").order_by("created_at")
-        if one.question_id
-    }
-    questions = conversation.messages.questions().filter(pk__in=list(newest)).order_by("created_at")
+    """Every question that leads to this one and has a readable answer, with that answer."""
+    way = Tree.of(conversation).before(question.pk)[:-1]
+    rows = Message.objects.in_bulk(way)
+    pairs = [(rows[asked], rows[got]) for asked, got in zip(way[::2], way[1::2], strict=True)]
     return [
         said
-        for asked in questions
-        for said in (_said("user", asked.text), _said("assistant", newest[asked.pk].text))
+        for asked, got in pairs
+        if got.state in Message.READABLE and got.text
+        for said in (_said("user", asked.text), _said("assistant", got.text))
     ]
 
 

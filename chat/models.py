@@ -31,6 +31,8 @@ class Conversation(models.Model):
     parameters = models.JSONField(default=dict, blank=True)  # sent with every request as they are
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
+    pinned_at = models.DateTimeField(null=True)
+    deleted_at = models.DateTimeField(null=True)  # by the person, who may take it back for a while
 
     objects = ConversationQuerySet.as_manager()
 
@@ -48,8 +50,9 @@ class Conversation(models.Model):
 class Message(models.Model):
     """One side of a turn; an answer always ends in a stated state, never in `streaming`.
 
-    An answer says which question it answers; a question asked again has several, and the
-    newest counts. `stream_id` is the last event of its stream that `text` contains.
+    A question's `parent` is the answer that it follows, an answer's the question that it answers.
+    Of several with the same parent the one chosen last is visible (see `branches`). `stream_id`
+    is the last event of its stream that `text` contains.
     """
 
     class Role(models.TextChoices):
@@ -72,7 +75,9 @@ class Message(models.Model):
     conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="messages")
     turn_key = models.UUIDField(null=True)  # of the form, or the answer asked for again: sent once
     role = models.CharField(max_length=10, choices=Role.choices)
-    question = models.ForeignKey("self", models.CASCADE, null=True, related_name="answers")
+    parent = models.ForeignKey("self", models.CASCADE, null=True, related_name="following")
+    chosen_at = models.DateTimeField(default=timezone.now)
+    is_continuation = models.BooleanField(default=False)  # a question that we asked: go on
     state = models.CharField(max_length=12, choices=State.choices, default=State.COMPLETE)
     text = models.TextField(blank=True)
     reasoning = models.TextField(blank=True)
@@ -112,6 +117,11 @@ class Message(models.Model):
     @property
     def is_running(self) -> bool:
         return self.state in self.RUNNING
+
+    @property
+    def is_partial(self) -> bool:
+        """Tell whether an answer ended before its end, so that the model can be asked to go on."""
+        return bool(self.text) and self.state in (self.State.STOPPED, self.State.INTERRUPTED)
 
     @property
     def is_open(self) -> bool:
@@ -190,6 +200,22 @@ class Receipt(models.Model):
         if not self.output_tokens or self.first_token_ms is None or self.duration_ms is None:
             return None
         return self.output_tokens * 1000 // max(1, self.duration_ms - self.first_token_ms)
+
+
+class SearchText(models.Model):
+    """The words of a piece of a message, or of a title, as `search` compares them.
+
+    The database's full-text index follows inserts and deletes: a row is never changed. On SQLite
+    that is done by triggers, which a migration that alters this table has to make again.
+    """
+
+    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="search_texts")
+    message = models.ForeignKey(Message, models.CASCADE, null=True, related_name="search_texts")
+    start = models.PositiveIntegerField(default=0)  # where the piece begins in the message
+    words = models.TextField()
+
+    def __str__(self) -> str:
+        return f"words of {self.message_id or self.conversation_id}"
 
 
 _COUNTS = ("quantity", "unit_price", "amount", "multiplier", "divisor")

@@ -15,11 +15,19 @@ class ConversationQuerySet(models.QuerySet):  # type: ignore[type-arg]
     """Conversations of one wallet on one network."""
 
     def of(self, wallet: Wallet, network: str) -> ConversationQuerySet:
-        return self.filter(wallet=wallet, network=network)
+        return self.filter(wallet=wallet, network=network, deleted_at=None)
+
+    def deleted_of(self, wallet: Wallet, network: str) -> ConversationQuerySet:
+        """Those that can still be taken back."""
+        return self.filter(wallet=wallet, network=network).exclude(deleted_at=None)
 
 
 class MessageQuerySet(models.QuerySet):  # type: ignore[type-arg]
     """Questions and their answers."""
+
+    def of(self, wallet: Wallet, network: str) -> MessageQuerySet:
+        mine = self.filter(conversation__wallet=wallet, conversation__network=network)
+        return mine.filter(conversation__deleted_at=None)
 
     def questions(self) -> MessageQuerySet:
         return self.filter(role="user")

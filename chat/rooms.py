@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,15 +11,17 @@ from django.http import HttpRequest
 
 from accounts import readiness
 from accounts.models import Wallet
+from chat import shelf
 from chat.forms import AskingForm
-from chat.models import Conversation, Message
+from chat.models import Conversation
+from chat.passages import Turn, passage
 from chat.remedies import Remedy, remedy
-from chat.turns import Turn, turns_of
+from chat.shelf import Shelf
 from marketplace.models import Service
 from marketplace.network import served
 from zgcompute.networks import Network
 
-SHOWN_CONVERSATIONS = 50
+_MINUTES = re.compile(r"-?\d{1,4}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,40 +74,71 @@ def chat_services(network: str) -> list[Service]:
     return sorted(services, key=lambda one: (not one.is_open, one.reachable is False))
 
 
-def conversations_of(request: HttpRequest, network: str) -> list[Conversation]:
-    """The visitor's own conversations, newest first."""
+def shelf_of(request: HttpRequest, network: str, show: int = shelf.PAGE) -> Shelf | None:
+    """The visitor's own conversations; days are those of the visitor's clock where it is known."""
     wallet = wallet_of(request)
     if wallet is None:
-        return []
-    return list(Conversation.objects.of(wallet, network)[:SHOWN_CONVERSATIONS])
+        return None
+    east = request.COOKIES.get("minutes_east", "")
+    minutes = int(east) if _MINUTES.fullmatch(east) else 0
+    return shelf.shelf(wallet, network, show=show, minutes_east=max(-720, min(840, minutes)))
 
 
-def conversation_context(request: HttpRequest, conversation: Conversation) -> dict[str, Any]:
-    """What the conversation page needs."""
-    turns = turns_of(conversation)
-    place = room(request, conversation.network, service_of(conversation))
+def just_deleted(request: HttpRequest, network: str) -> Conversation | None:
+    """The conversation that ?deleted= names, where it can still be taken back."""
+    wallet, pk = wallet_of(request), named(request, "deleted")
+    if wallet is None or pk is None:
+        return None
+    gone: Conversation | None = (
+        Conversation.objects.deleted_of(wallet, network).filter(pk=pk).first()
+    )
+    return gone
+
+
+def named(request: HttpRequest, name: str) -> UUID | None:
+    """What the query parameter `name` names, or None where that is nothing or nonsense."""
+    try:
+        return UUID(request.GET.get(name, ""))
+    except ValueError:
+        return None
+
+
+def conversation_context(
+    request: HttpRequest, conversation: Conversation, through: UUID | None = None
+) -> dict[str, Any]:
+    """What the conversation page needs: its visible branch, or the one `through` a message."""
     return {
         "section": "chat",
-        "conversation": conversation,
-        "conversations": conversations_of(request, conversation.network),
-        "older": conversation.messages.questions().count() - len(turns),
-        "turns": [turn_context(turn, place) for turn in turns],
-        "room": place,
+        "shelf": shelf_of(request, conversation.network),
         "asking": asking_form(conversation),
+        **turns_context(request, conversation, through),
+    }
+
+
+def turns_context(
+    request: HttpRequest, conversation: Conversation, through: UUID | None = None
+) -> dict[str, Any]:
+    """What the fragment with all shown turns needs."""
+    place = room(request, conversation.network, service_of(conversation))
+    shown = passage(conversation, through)
+    running = conversation.messages.running().exclude(pk=shown.leaf)
+    return {
+        "conversation": conversation,
+        "room": place,
+        "passage": shown,
+        "turns": [turn_context(turn, place) for turn in shown.turns],
+        "running_elsewhere": running.values_list("pk", flat=True).first(),
     }
 
 
 def turn_context(turn: Turn, place: Room) -> dict[str, Any]:
     """What a turn's fragments need."""
-    return {"question": turn.question, **answer_context(turn.answer, place)}
-
-
-def answer_context(answer: Message, place: Room) -> dict[str, Any]:
-    """What an answer's fragment needs."""
-    help_for = remedy(answer)
+    help_for = remedy(turn.answer)
     return {
-        "answer": answer,
-        "receipt": getattr(answer, "receipt", None),
+        "turn": turn,
+        "question": turn.question,
+        "answer": turn.answer,
+        "receipt": getattr(turn.answer, "receipt", None),
         "remedy": help_for,
         "remedy_step": _step(place, help_for),
         "room": place,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from chat import receipts, transitions
+from chat import receipts, shelf, transitions
 from marketplace.leases import lease
 
 
@@ -20,3 +20,9 @@ def check_answers(network: str) -> None:
     with lease(f"check_answers {network}", seconds=600) as mine:
         if mine:
             receipts.check_due(network)
+
+
+@shared_task
+def purge_deleted(network: str) -> None:
+    """Delete for good the conversations that were deleted long enough ago."""
+    shelf.purge(network)

@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
+from chat import search
 from chat.live import Shown
 from chat.models import Message
 from chat.queries import MessageQuerySet
@@ -101,8 +102,12 @@ def stop(pk: UUID) -> bool:
 
 
 def close(pk: UUID) -> None:
-    """Say that the answer's cost and proof are settled: no page needs to follow it any more."""
+    """Say that the answer's cost and proof are settled: no page needs to follow it any more.
+
+    Its text is final, and can be searched from now on.
+    """
     Message.objects.filter(pk=pk, closed_at=None).update(closed_at=timezone.now())
+    search.keep_message(Message.objects.select_related("conversation").get(pk=pk))
 
 
 def interrupt_lost(network: str) -> int:

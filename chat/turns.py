@@ -1,34 +1,26 @@
-"""Turns: a question and its answers. Asking the same thing twice by accident is asking once."""
+"""Asking: once for each form, on the branch that the person sees, never twice at a time."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import accumulate
+from dataclasses import replace
 from uuid import UUID, uuid5
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import Wallet
+from chat import search
+from chat.branches import Tree, choose
 from chat.models import Conversation, Message
+from chat.passages import Turn, turn_of
 from marketplace.models import Service
 
-SHOWN_TURNS = 100
-SHOWN_CHARACTERS = 500_000  # of their answers: each page formats them
+GO_ON = "Your answer broke off. Go on exactly where it ends, and repeat nothing."
 _TITLE_LENGTH = 80
 
 
 class TurnRefused(Exception):
     """The turn cannot be taken now; `str()` is one sentence for the person."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A question and the newest of its answers; `is_new` where this call made it."""
-
-    question: Message
-    answer: Message
-    is_new: bool = False
 
 
 def start(
@@ -50,92 +42,109 @@ def start(
     return Conversation.objects.get_or_create(wallet=wallet, start_key=key, defaults=defaults)[0]
 
 
-def ask(conversation: Conversation, *, key: UUID, text: str) -> Turn:
-    """Store the question `text` and its pending answer, once for each form `key` and text.
+def ask(conversation: Conversation, *, key: UUID, text: str, after: UUID | None = None) -> Turn:
+    """Store the question `text` and its pending answer, once for each form `key` and content.
 
-    Raises TurnRefused while another answer of the conversation is running.
+    It follows the answer `after`, or else the visible branch. Raises TurnRefused while another
+    answer of the conversation is running.
     """
-    key = uuid5(key, text)  # a form that comes back with other words asks something else
-    try:
-        with transaction.atomic():
-            question = _add(conversation, turn_key=key, role=Message.Role.USER, text=text)
-            answer = _pending(question, key)
-            _touch(conversation, text)
-    except IntegrityError:
-        return _again(conversation, key)
-    return Turn(question, answer, is_new=True)
+    key = uuid5(key, f"{after or ''} {text}")  # a form that comes back changed asks something else
+    return _once(_question(conversation, _leaf(conversation, after), text), key)
 
 
-def ask_again(answer: Message) -> Turn:
-    """Ask the question of `answer` once more: one time for each answer that went wrong.
+def ask_again(answer: Message, *, key: UUID | None) -> Turn:
+    """Ask the question of `answer` once more, for another answer beside it.
 
-    Raises TurnRefused where nothing went wrong, a later question was asked since, or an answer is
-    running.
+    What went wrong is sent again one time for each answer, what went well one time for each form
+    `key`. Raises TurnRefused while an answer is running.
     """
-    conversation, question = answer.conversation, answer.question
-    assert question is not None
-    if answer.state not in Message.BROKEN:
-        raise TurnRefused("Only an answer that failed or broke off can be asked for again.")
-    if conversation.messages.questions().filter(created_at__gt=question.created_at).exists():
-        raise TurnRefused("Only the newest question can be sent again.")
-    try:
-        with transaction.atomic():
-            fresh = _pending(question, answer.pk)
-    except IntegrityError:
-        return _again(conversation, answer.pk)
-    return Turn(question, fresh, is_new=True)
+    assert answer.parent is not None
+    if answer.state in Message.BROKEN:
+        return _once(answer.parent, answer.pk)
+    if key is None:
+        raise TurnRefused("This form is incomplete. Reload the page.")
+    return _once(answer.parent, uuid5(key, f"again {answer.pk}"))
 
 
-def delete(conversation: Conversation) -> bool:
-    """Delete it with its answers and proofs; False while an answer is still on its way."""
-    with transaction.atomic():
-        list(Conversation.objects.select_for_update().filter(pk=conversation.pk))  # nobody asks now
-        if conversation.messages.answers().filter(closed_at=None).exists():
-            return False
-        conversation.delete()
-    return True
+def edit(question: Message, *, key: UUID, text: str) -> Turn:
+    """Ask `question` in other words, on a branch of its own, once for each form `key` and text.
+
+    Raises TurnRefused while an answer is running.
+    """
+    key = uuid5(key, f"edit {question.pk} {text}")
+    return _once(_question(question.conversation, question.parent, text), key)
 
 
-def turns_of(conversation: Conversation) -> list[Turn]:
-    """The newest turns of the conversation, oldest first, each with its newest answer."""
-    newest = conversation.messages.questions().order_by("-created_at")[:SHOWN_TURNS]
-    questions = list(reversed(newest))
-    answers = conversation.messages.answers().with_proof().filter(question__in=questions)
-    by_question = {answer.question_id: answer for answer in answers.order_by("created_at")}
-    return _fitting(
-        [Turn(asked, by_question[asked.pk]) for asked in questions if asked.pk in by_question]
-    )
+def go_on(answer: Message) -> Turn:
+    """Ask the model to go on where `answer` broke off or was stopped: one time for each answer.
+
+    It is a turn of its own, billed on its own. Raises TurnRefused where nothing is missing.
+    """
+    if not answer.is_partial:
+        raise TurnRefused("Only an answer that was stopped or broke off can be continued.")
+    question = _question(answer.conversation, answer, GO_ON)
+    question.is_continuation = True
+    return _once(question, uuid5(answer.pk, "continuation"))
 
 
-def _fitting(turns: list[Turn]) -> list[Turn]:
-    """The newest turns that make a page of a sane size; always the last one."""
-    sizes = accumulate(len(one.answer.text) + len(one.answer.reasoning) for one in reversed(turns))
-    count = sum(size <= SHOWN_CHARACTERS for size in sizes)
-    return turns[-max(1, count) :]
+def _leaf(conversation: Conversation, after: UUID | None) -> Message | None:
+    """The answer that a question follows; raises TurnRefused where it is not one of ours."""
+    path = [] if after else Tree.of(conversation).path()
+    if after is None and not path:
+        return None
+    answers = conversation.messages.answers()
+    found: Message | None = answers.filter(pk=after or path[-1]).first()
+    if found is None:
+        raise TurnRefused("This page is out of date. Reload it, then send again.")
+    return found
 
 
-def _again(conversation: Conversation, key: UUID) -> Turn:
-    answer = conversation.messages.answers().with_proof().filter(turn_key=key).first()
-    if answer is None or answer.question is None:
+def _question(conversation: Conversation, parent: Message | None, text: str) -> Message:
+    """A question that is not stored yet."""
+    return Message(conversation=conversation, parent=parent, role=Message.Role.USER, text=text)
+
+
+def _once(question: Message, key: UUID) -> Turn:
+    """Store `question`, where it is new, and its pending answer; what has `key` already is kept."""
+    conversation = question.conversation
+    answer, is_new = _kept(conversation, key), False
+    if answer is None:
+        try:
+            with transaction.atomic():
+                answer, is_new = _added(question, key), True
+        except IntegrityError:
+            answer = _kept(conversation, key)
+    if answer is None:
         raise TurnRefused("The previous answer is still being written. Wait for it, or stop it.")
-    return Turn(answer.question, answer)
+    choose(answer)
+    return replace(turn_of(answer), is_new=is_new)
 
 
-def _pending(question: Message, key: UUID) -> Message:
-    return _add(
-        question.conversation,
+def _kept(conversation: Conversation, key: UUID) -> Message | None:
+    answers = conversation.messages.answers().select_related("conversation", "parent", "receipt")
+    found: Message | None = answers.filter(turn_key=key).first()
+    return found
+
+
+def _added(question: Message, key: UUID) -> Message:
+    if question._state.adding:
+        question.turn_key = key
+        question.save(force_insert=True)
+        search.keep_message(question)
+    _touch(question)
+    return Message.objects.create(
+        conversation=question.conversation,
         turn_key=key,
         role=Message.Role.ASSISTANT,
         state=Message.State.PENDING,
-        question=question,
+        parent=question,
     )
 
 
-def _add(conversation: Conversation, **fields: object) -> Message:
-    return Message.objects.create(conversation=conversation, **fields)
-
-
-def _touch(conversation: Conversation, text: str) -> None:
+def _touch(question: Message) -> None:
+    conversation = question.conversation
     conversation.updated_at = timezone.now()
-    conversation.title = conversation.title or " ".join(text.split())[:_TITLE_LENGTH]
+    if not conversation.title:
+        conversation.title = " ".join(question.text.split())[:_TITLE_LENGTH]
+        search.keep_title(conversation)
     conversation.save(update_fields=["updated_at", "title"])

@@ -1,19 +1,28 @@
 from django.urls import path
 
-from chat.views import pages, proof, stream, turns
+from chat.views import branches, history, pages, proof, stream, turns
 
 app_name = "chat"
 urlpatterns = [
     path("", pages.home, name="home"),
+    path("history/", history.history, name="history"),
     path("new/", turns.start, name="start"),
     path("ready/<str:address>/", pages.start_ready, name="start-ready"),
     path("<uuid:pk>/", pages.conversation, name="conversation"),
     path("<uuid:pk>/ready/", pages.ready, name="ready"),
     path("<uuid:pk>/asking/", pages.asking, name="asking"),
-    path("<uuid:pk>/deletion/", pages.deletion, name="deletion"),
+    path("<uuid:pk>/pin/", history.pin, name="pin"),
+    path("<uuid:pk>/unpinning/", history.unpinning, name="unpinning"),
+    path("<uuid:pk>/title/", history.title, name="title"),
+    path("<uuid:pk>/deletion/", history.deletion, name="deletion"),
+    path("<uuid:pk>/restoration/", history.restoration, name="restoration"),
     path("<uuid:pk>/turns/", turns.turn, name="turn"),
     path("answers/<uuid:pk>/stream/", stream.stream, name="stream"),
+    path("messages/<uuid:pk>/", branches.message, name="message"),
+    path("messages/<uuid:pk>/choice/", branches.choice, name="choice"),
+    path("questions/<uuid:pk>/edit/", branches.edit, name="edit"),
     path("answers/<uuid:pk>/again/", turns.again, name="again"),
+    path("answers/<uuid:pk>/continuation/", turns.continuation, name="continuation"),
     path("answers/<uuid:pk>/stop/", turns.stop, name="stop"),
     path("answers/<uuid:pk>/check/", proof.check, name="check"),
     path("answers/<uuid:pk>/evidence.json", proof.evidence, name="evidence"),

@@ -43,6 +43,7 @@ TIMETABLE = {
     "accounts.tasks.refresh_active_wallets": 15,
     "chat.tasks.close_lost_streams": 15,
     "chat.tasks.check_answers": 15,
+    "chat.tasks.purge_deleted": 3600,
 }
 
 

@@ -168,6 +168,9 @@ def _describe(member: Member) -> dict[str, Any]:
         "unsettled": {
             user: str(total(requests)) for user, requests in provider.book.by_user().items()
         },
+        "unsettled_requests": {
+            user: len(requests) for user, requests in provider.book.by_user().items()
+        },
         "options": asdict(provider.options),
         "limits": asdict(provider.limits.settings),
     }

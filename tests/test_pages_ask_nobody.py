@@ -37,6 +37,7 @@ PUBLIC = {  # answered to anybody, as is all of the marketplace, which knows no 
     "build:home",
     "build:provider",
     "chat:home",
+    "chat:history",
     "chat:start-ready",
 }
 HTMX = {"HTTP_HX_REQUEST": "true"}
@@ -87,10 +88,12 @@ def site(alice: Wallet, aurora: Service, monkeypatch: pytest.MonkeyPatch) -> lis
     """Every page, with Alice's own things where it is about somebody's."""
     monkeypatch.setattr(stream, "_database", _here)
     answer = Message.objects.answers().get()
-    answers: dict[str, UUID] = {
+    answers: dict[str, UUID | None] = {
         f"chat:{name} uuid pk": answer.pk
-        for name in ("stream", "again", "stop", "check", "evidence")
+        for name in ("stream", "again", "continuation", "stop", "check", "evidence")
     }
+    answers |= {f"chat:{name} uuid pk": answer.pk for name in ("message", "choice")}
+    answers["chat:edit uuid pk"] = answer.parent_id
     return pages(
         shared={
             "slug network": "devnet",

@@ -8,22 +8,22 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from chat import turns
 from chat.access import conversation_for
 from chat.forms import AskingForm
-from chat.models import Conversation
 from chat.rooms import (
     asking_form,
     chat_services,
     conversation_context,
-    conversations_of,
+    just_deleted,
+    named,
     room,
     service_of,
+    shelf_of,
 )
+from chat.shelf import Shelf
 from marketplace.access import service_or_404
 from marketplace.models import Service
 from marketplace.network import network_or_404
-from marketplace.problems import problem
 
 
 @require_GET
@@ -31,12 +31,13 @@ def home(request: HttpRequest, network: str) -> HttpResponse:
     """A new conversation: choose a provider (?provider=), see what is missing, ask."""
     network_or_404(network)
     services = chat_services(network)
-    conversations = conversations_of(request, network)
+    listed = shelf_of(request, network)
     context = {
         "section": "chat",
         "services": services,
-        "conversations": conversations,
-        "room": room(request, network, _chosen(request, services, conversations)),
+        "shelf": listed,
+        "just_deleted": just_deleted(request, network),
+        "room": room(request, network, _chosen(request, services, listed)),
         "asking": asking_form(),
     }
     return render(request, "chat/home.html", context)
@@ -52,10 +53,14 @@ def start_ready(request: HttpRequest, network: str, address: str) -> HttpRespons
 
 @require_GET
 def conversation(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
-    """One conversation; a running answer goes on where the page was made."""
+    """One conversation; a running answer goes on where the page was made.
+
+    ?message= shows the branch on which that message lies, without making it the visible one.
+    """
     network_or_404(network)
     shown = conversation_for(request.user, network, pk)
-    return render(request, "chat/conversation.html", conversation_context(request, shown))
+    context = conversation_context(request, shown, named(request, "message"))
+    return render(request, "chat/conversation.html", context)
 
 
 @require_GET
@@ -82,20 +87,10 @@ def asking(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
     return render(request, "chat/_asking_form.html", context, status=200 if is_saved else 422)
 
 
-@require_POST
-def deletion(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
-    """Delete a conversation with its answers and proofs; its usage stays in the account."""
-    if not turns.delete(conversation_for(request.user, network, pk)):
-        advice = "Wait for it, or stop it; then delete the conversation."
-        return problem(request, "An answer is still on its way.", advice, status=409)
-    return redirect("chat:home", network)
-
-
-def _chosen(
-    request: HttpRequest, services: list[Service], conversations: list[Conversation]
-) -> Service | None:
+def _chosen(request: HttpRequest, services: list[Service], listed: Shelf | None) -> Service | None:
     """The service that ?provider= names in any spelling, else that of the last chat, else one."""
-    wanted = [request.GET.get("provider", "")] + [one.provider for one in conversations[:1]]
+    newest = listed.newest if listed else None
+    wanted = [request.GET.get("provider", ""), newest.provider if newest else ""]
     by_address = {service.provider.lower(): service for service in services}
     named = (by_address.get(address.lower()) for address in wanted)
     return next(filter(None, named), services[0] if services else None)

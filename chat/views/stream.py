@@ -19,7 +19,8 @@ from django.views.decorators.http import require_GET
 from chat.access import answer_for
 from chat.live import Event
 from chat.models import Message
-from chat.rooms import answer_context, room, service_of
+from chat.passages import turn_of
+from chat.rooms import room, service_of, turn_context
 from chat.streams import Gap, store
 
 P = ParamSpec("P")
@@ -77,12 +78,12 @@ async def _frame(request: HttpRequest, answer: Message, event: Event, place: int
 def _fragment(request: HttpRequest, answer: Message, name: str) -> str:
     """The part of the page that shows `answer` as it was read, made for this visitor."""
     place = room(request, answer.conversation.network, service_of(answer.conversation))
-    context = {"conversation": answer.conversation, **answer_context(answer, place)}
+    context = {"conversation": answer.conversation, **turn_context(turn_of(answer), place)}
     return render_to_string(_FRAGMENTS[name], context, request)
 
 
 def _again(answer: Message) -> Message:
-    related = Message.objects.select_related("conversation", "receipt")
+    related = Message.objects.select_related("conversation", "parent", "receipt")
     fresh: Message = related.get(pk=answer.pk)
     return fresh
 

@@ -7,6 +7,9 @@ import { toast } from "./site.js";
 followAll();
 document.addEventListener("htmx:afterSettle", followAll);
 
+// The list of conversations is by day: by the days of this clock.
+document.cookie = `minutes_east=${-new Date().getTimezoneOffset()}; path=/; max-age=31536000; samesite=lax`;
+
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy-code]");
   if (!button) return;

@@ -18,6 +18,10 @@ document.addEventListener("keydown", (event) => {
   if (!isRunning() && event.target.value.trim()) event.target.form.requestSubmit();
 });
 
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") event.target.closest(".edit")?.querySelector("[data-cancel]").click();
+});
+
 document.addEventListener("submit", (event) => {
   if (!event.target.matches("[data-composer]")) return;
   if (event.target.dataset.sending) event.preventDefault();
@@ -36,8 +40,17 @@ document.addEventListener("htmx:afterRequest", (event) => {
   const field = form.querySelector(".composer__text");
   field.value = "";
   grow(field);
-  document.getElementById("composer-problem").replaceChildren();
   document.dispatchEvent(new CustomEvent("chat:sent"));
+});
+
+// Other ways to ask (again, in other words, go on) show a branch whose end is the new answer.
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (event.target.matches("[data-asks]") && event.detail.successful)
+    document.dispatchEvent(new CustomEvent("chat:sent"));
+});
+
+document.addEventListener("chat:sent", () => {
+  document.getElementById("composer-problem")?.replaceChildren();
 });
 
 document.addEventListener("click", (event) => {

@@ -26,4 +26,5 @@ addEventListener("scroll", () => (isPinned = isAtBottom()), { passive: true });
 for (const name of ["chat:grown", "chat:replaced", "htmx:afterSettle"])
   document.addEventListener(name, keepUp);
 document.addEventListener("chat:sent", toBottom);
-if (document.getElementById("turns")?.childElementCount) toBottom();
+if (document.getElementById("turns")?.childElementCount && !location.hash) toBottom();
+else isPinned = false; // the address leads to a message

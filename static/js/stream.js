@@ -1,21 +1,24 @@
 // Follows running answers. HTML comes only from our own server, which renders it by an allow-list;
 // everything else is text. EventSource reconnects by itself and says what it has (Last-Event-ID).
-const following = new Map();
+const following = new Map(); // by the answer's id: its source, and the element that is kept up to date
 
 export function followAll() {
-  for (const article of document.querySelectorAll("[data-answer][data-stream]"))
-    if (!following.has(article.id)) follow(article.id, article.dataset.stream);
+  for (const article of document.querySelectorAll("[data-answer][data-stream]")) {
+    if (following.get(article.id)?.article === article) continue;
+    following.get(article.id)?.source.close(); // this element was made anew, at its own place
+    follow(article.id, article);
+  }
   document.getElementById("turns")?.setAttribute("aria-busy", String(isBusy()));
 }
 
-function follow(id, url) {
-  const source = new EventSource(url);
-  following.set(id, source);
+function follow(id, element) {
+  const source = new EventSource(element.dataset.stream);
+  const followed = { source, article: element };
+  following.set(id, followed);
   const on = (name, act) =>
     source.addEventListener(name, (event) => {
-      const article = document.getElementById(id);
-      if (article) act(article, JSON.parse(event.data));
-      else end(id);
+      if (followed.article.isConnected) act(followed.article, JSON.parse(event.data));
+      else end(id, source);
       document.dispatchEvent(new CustomEvent("chat:grown"));
     });
   on("text", (article, { text, is_code }) => {
@@ -31,11 +34,11 @@ function follow(id, url) {
     part(article, "tail").textContent = tail;
     setCode(part(article, "tail"), is_code);
   });
-  on("answer", (article, { html }) => replace(article, html));
+  on("answer", (article, { html }) => (followed.article = replace(article, html)));
   on("receipt", (article, { html }) => replace(article.querySelector(".receipt"), html));
-  on("done", () => end(id));
+  on("done", () => end(id, source));
   source.onerror = () => {
-    if (source.readyState === EventSource.CLOSED) end(id);
+    if (source.readyState === EventSource.CLOSED) end(id, source);
   };
 }
 
@@ -63,10 +66,12 @@ function replace(element, html) {
   if (fresh.querySelector("[data-refresh]")) htmx.trigger(document.body, "readiness-changed");
   document.getElementById("turns").setAttribute("aria-busy", String(isBusy()));
   document.dispatchEvent(new CustomEvent("chat:replaced"));
+  return fresh;
 }
 
-function end(id) {
-  following.get(id)?.close();
+function end(id, source) {
+  source.close();
+  if (following.get(id)?.source !== source) return;
   following.delete(id);
   document.getElementById(id)?.removeAttribute("data-stream");
 }

@@ -10,9 +10,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.models import ProviderSession, Usage, Wallet
-from chat import turns
-from chat.models import Conversation, Message, Receipt
+from accounts.models import ProviderSession, Wallet
+from chat import passages
+from chat.models import Conversation, Message
 from marketplace.models import NetworkState, Service
 from tests.chat.stage import NETWORK, ask, get_answer
 from zgcompute.testing_providers import FakeProvider, Fault, fake_service
@@ -20,6 +20,7 @@ from zgcompute.testing_providers import FakeProvider, Fault, fake_service
 pytestmark = pytest.mark.django_db
 
 HOME = f"/{NETWORK}/chat/"
+_OF_A_CONVERSATION = (*("turns", "asking", "pin", "unpinning", "title", "deletion", "restoration"),)
 
 
 def _page(client: Client, conversation: Conversation) -> str:
@@ -160,36 +161,17 @@ def test_a_wrong_parameter_is_refused_beside_its_field(
     assert b"less than or equal to 1" in reply.content
 
 
-@pytest.mark.django_db(transaction=True)
-def test_deleting_a_conversation_keeps_what_it_cost(
-    signed_in: Client, conversation: Conversation
-) -> None:
-    get_answer(ask(conversation).pk, FakeProvider())
-    reply = signed_in.post(f"{HOME}{conversation.pk}/deletion/")
-    assert reply["Location"] == HOME
-    assert not Receipt.objects.exists()
-    assert Usage.objects.count() == 1
-
-
-def test_a_conversation_with_a_running_answer_is_not_deleted(
-    signed_in: Client, conversation: Conversation
-) -> None:
-    ask(conversation)
-    assert signed_in.post(f"{HOME}{conversation.pk}/deletion/").status_code == 409
-    assert Conversation.objects.exists()
-
-
 def test_a_page_shows_what_fits_and_says_what_it_leaves_out(
     signed_in: Client, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns, "SHOWN_CHARACTERS", 25)
+    monkeypatch.setattr(passages, "SHOWN_CHARACTERS", 25)
     for number in "123":
         answer = ask(conversation, f"question {number}")
         Message.objects.filter(pk=answer.pk).update(state="complete", text="ten signs.")
     page = _page(signed_in, conversation)
     assert page.count("ten signs.</p>") == 2
-    assert "The 1 oldest question of this conversation is kept" in page
-    monkeypatch.setattr(turns, "SHOWN_CHARACTERS", 5)
+    assert "The 1 oldest question of this conversation is not shown here" in page
+    monkeypatch.setattr(passages, "SHOWN_CHARACTERS", 5)
     assert _page(signed_in, conversation).count("ten signs.</p>") == 1
 
 
@@ -198,9 +180,12 @@ def test_strangers_find_nothing(
 ) -> None:
     answer = ask(conversation)
     pages = [f"{conversation.pk}/", f"{conversation.pk}/ready/"]
-    pages.append(f"answers/{answer.pk}/evidence.json")
-    actions = [f"{conversation.pk}/{name}/" for name in ("turns", "asking", "deletion")]
-    actions += [f"answers/{answer.pk}/{name}/" for name in ("again", "stop", "check")]
+    pages += [f"answers/{answer.pk}/evidence.json", f"messages/{answer.pk}/"]
+    actions = [f"{conversation.pk}/{name}/" for name in _OF_A_CONVERSATION]
+    actions += [
+        f"answers/{answer.pk}/{name}/" for name in ("again", "continuation", "stop", "check")
+    ]
+    actions += [f"messages/{answer.pk}/choice/", f"questions/{answer.parent_id}/edit/"]
     for _ in ("signed out", "as Mallory"):
         for url in pages:
             assert client.get(HOME + url).status_code == 404, url

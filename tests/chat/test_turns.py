@@ -9,9 +9,10 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
-from accounts.models import Ledger, ProviderSession, SubAccount
-from chat import limits, turns
+from accounts.models import Ledger, ProviderSession, SubAccount, Wallet
+from chat import limits
 from chat.models import Conversation, Message
+from chat.passages import passage
 from marketplace.models import Service
 from tests.chat.stage import NETWORK, ask
 from zgcompute.amounts import parse
@@ -194,28 +195,128 @@ def test_sending_again_does_not_repeat_the_question(
     assert Message.objects.questions().count() == 1
     assert Message.objects.answers().count() == 2
     assert len(started) == 1
-    shown = turns.turns_of(conversation)
-    assert [turn.answer.pk for turn in shown] == started
+    assert [turn.answer.pk for turn in passage(conversation).turns] == started
 
 
-def test_only_the_newest_question_can_be_sent_again(
+def test_the_same_words_after_another_answer_are_another_question(
     signed_in: Client, conversation: Conversation, started: list[object]
 ) -> None:
-    failed = ask(conversation, "one")
-    _end(failed, "failed")
+    """The page keeps its form from one question to the next."""
+    key = uuid4()
+    signed_in.post(_url(conversation), _form("More", key), headers=HTMX)
+    first = Message.objects.answers().get()
+    _end(first)
+    for _ in range(2):
+        form = _form("More", key) | {"after": str(first.pk)}
+        assert signed_in.post(_url(conversation), form, headers=HTMX).status_code == 200
+    assert len(started) == 2
+    assert Message.objects.questions().filter(parent=first).count() == 1
+
+
+def test_a_question_follows_what_the_page_showed(
+    signed_in: Client, conversation: Conversation, started: list[object], mallory: Wallet
+) -> None:
+    first = ask(conversation, "one")
+    _end(first)
     _end(ask(conversation, "two"))
-    reply = signed_in.post(f"/{NETWORK}/chat/answers/{failed.pk}/again/", headers=HTMX)
-    assert reply.status_code == 422
-    assert started == []
+    signed_in.post(_url(conversation), _form("another two") | {"after": str(first.pk)})
+    shown = passage(conversation).turns
+    assert [turn.question.text for turn in shown] == ["one", "another two"]
+    theirs = ask(Conversation.objects.create(wallet=mallory, network=NETWORK, model="m"))
+    reply = signed_in.post(_url(conversation), _form("x") | {"after": str(theirs.pk)}, headers=HTMX)
+    assert (reply.status_code, len(started)) == (422, 1)
 
 
-@pytest.mark.parametrize("state", ["pending", "streaming", "complete", "stopped"])
-def test_an_answer_that_did_not_fail_is_not_asked_for_again(
+def _again(answer: Message) -> str:
+    return f"/{NETWORK}/chat/answers/{answer.pk}/again/"
+
+
+def test_regenerating_makes_another_answer_once_for_each_form(
+    signed_in: Client, conversation: Conversation, started: list[object]
+) -> None:
+    answer, form = ask(conversation), {"turn_key": str(uuid4())}
+    _end(answer)
+    for _ in range(2):
+        reply = signed_in.post(_again(answer), form, headers=HTMX)
+        assert b"2 of 2" in reply.content
+        _end(Message.objects.get(pk=started[0]))
+    assert len(started) == 1
+    signed_in.post(_again(answer), {"turn_key": str(uuid4())})
+    assert len(started) == 2
+    assert Message.objects.questions().count() == 1
+
+
+def test_a_form_without_a_key_regenerates_nothing(
+    signed_in: Client, conversation: Conversation, started: list[object]
+) -> None:
+    answer = ask(conversation)
+    _end(answer)
+    for form in ({}, {"turn_key": "nonsense"}):
+        reply = signed_in.post(_again(answer), form, headers=HTMX)
+        assert (reply.status_code, started) == (422, [])
+
+
+def test_nothing_is_asked_while_an_answer_is_running(
+    signed_in: Client, conversation: Conversation, started: list[object]
+) -> None:
+    done = ask(conversation, "one")
+    _end(done, "stopped")
+    running = ask(conversation, "two")
+    key = {"turn_key": str(uuid4())}
+    home = f"/{NETWORK}/chat"
+    for url, form in (
+        (_again(running), key),
+        (_again(done), key),
+        (f"{home}/answers/{done.pk}/continuation/", {}),
+        (f"{home}/questions/{running.parent_id}/edit/", key | {"text": "x"}),
+    ):
+        reply = signed_in.post(url, form, headers=HTMX)
+        assert (reply.status_code, started) == (422, [])
+        assert b"still being written" in reply.content
+
+
+def test_an_edited_question_is_a_branch_of_its_own(
+    signed_in: Client, conversation: Conversation, started: list[object]
+) -> None:
+    first = ask(conversation, "one")
+    _end(first)
+    _end(ask(conversation, "two"))
+    assert first.parent is not None
+    url = f"/{NETWORK}/chat/questions/{first.parent.pk}/edit/"
+    assert b">one</textarea>" in signed_in.get(url).content
+    form = _form("one, but better")
+    for _ in range(2):
+        reply = signed_in.post(url, form, headers=HTMX)
+        assert b"one, but better" in reply.content
+        assert b">two<" not in reply.content
+        assert reply["HX-Replace-Url"] == f"/{NETWORK}/chat/{conversation.pk}/"
+    assert len(started) == 1
+    assert signed_in.post(url, _form(" "), headers=HTMX).status_code == 422
+
+
+@pytest.mark.parametrize("state", ["stopped", "interrupted"])
+def test_a_broken_answer_is_continued_once_and_says_so(
     signed_in: Client, conversation: Conversation, started: list[object], state: str
 ) -> None:
     answer = ask(conversation)
     _end(answer, state)
-    reply = signed_in.post(f"/{NETWORK}/chat/answers/{answer.pk}/again/", headers=HTMX)
+    url = f"/{NETWORK}/chat/answers/{answer.pk}/continuation/"
+    for _ in range(2):
+        reply = signed_in.post(url, headers=HTMX)
+        assert b"billed on its own" in reply.content
+        assert b"Go on exactly" not in reply.content
+    assert len(started) == 1
+    question = Message.objects.get(parent=answer)
+    assert question.is_continuation
+
+
+@pytest.mark.parametrize("state", ["complete", "failed"])
+def test_a_whole_answer_is_not_continued(
+    signed_in: Client, conversation: Conversation, started: list[object], state: str
+) -> None:
+    answer = ask(conversation)
+    _end(answer, state)
+    reply = signed_in.post(f"/{NETWORK}/chat/answers/{answer.pk}/continuation/", headers=HTMX)
     assert (reply.status_code, started) == (422, [])
 
 
