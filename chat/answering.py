@@ -21,6 +21,7 @@ from chat import assignments, receipts, transitions
 from chat.assignments import Assignment
 from chat.live import Event, Live, Shown
 from chat.models import Message
+from chat.pace import Pace
 from chat.receipts import Facts
 from chat.streams import StreamStore
 from chat.transitions import Bill, Problem
@@ -44,6 +45,7 @@ log = logging.getLogger(__name__)
 
 SHOW_SECONDS = 0.04  # between two rounds of events
 SAVE_SECONDS = 1.0
+PACE_SECONDS = 1.0
 TOUCH_SECONDS = 5.0
 DRAIN_SECONDS = 120.0  # how long the rest is read after a stop
 ANSWER_SECONDS = 1800.0
@@ -83,6 +85,8 @@ class Answering:
         self._unshown: list[str] = []
         self._started = time.monotonic()
         self._first_token: float | None = None
+        self._pieces = 0
+        self._paced = 0.0  # when the pages were last told of the pace
         self._ended: float | None = None
         self._outcome: ChatOutcome | None = None
 
@@ -126,7 +130,7 @@ class Answering:
     async def _stream(self, work: Assignment) -> Error | None:
         """Read the whole answer, show it until it is over, and return what went wrong."""
         reading = asyncio.create_task(self._read(work))
-        showing = asyncio.create_task(self._keep_showing())
+        showing = asyncio.create_task(self._keep_showing(work))
         over = asyncio.create_task(self.is_over.wait())
         try:
             first = {reading, showing, over}
@@ -158,6 +162,7 @@ class Answering:
         async with provider.stream_chat(work.api_key, work.body) as stream:
             async for delta in stream:
                 self._first_token = self._first_token or time.monotonic()
+                self._pieces += 1
                 if self._is_quiet or self._is_too_long:
                     self._unshown.append(delta.text)
                 else:
@@ -165,12 +170,27 @@ class Answering:
                     self._news.set()
             self._outcome = stream.outcome
 
-    async def _keep_showing(self) -> None:
+    async def _keep_showing(self, work: Assignment) -> None:
         while not self._is_quiet:
             await self._news.wait()
             self._news.clear()
             await self._show()
+            await self._tell_pace(work)
             await asyncio.sleep(SHOW_SECONDS)
+
+    async def _tell_pace(self, work: Assignment) -> None:
+        now = time.monotonic()
+        if self._first_token is None or now - self._paced < PACE_SECONDS:
+            return
+        self._paced = now
+        pace = Pace(
+            first_token_ms=round((self._first_token - self._started) * 1000),
+            elapsed_ms=round((now - self._started) * 1000),
+            pieces=self._pieces,
+            request_bytes=len(work.body),
+        )
+        event = Event("pace", {"text": pace.words(work.service)})
+        await self._tools.store.append(self.message_id, event)
 
     async def _show(self) -> None:
         """Tell the pages what has grown."""

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from accounts import sessions
 from accounts.models import Wallet
-from chat.history import request_for
+from chat.history import UNKNOWN, Context, request_for
 from chat.models import Message
+from marketplace import model_rows
 from marketplace.models import Service
 from marketplace.network import served
 from zgcompute import types
@@ -41,12 +42,15 @@ def assignment(message_id: UUID) -> Assignment:
     answer = Message.objects.select_related(*related).get(pk=message_id)
     conversation = answer.conversation
     wallet, network = conversation.wallet, conversation.network
-    service = _service(network, conversation.provider)
+    row = _service(network, conversation.provider)
+    service = row.snapshot()
     api_key = sessions.api_key_for(wallet, network, service.provider)
     if api_key is None:
         raise SessionExpired("Your session with this provider has ended.")
-    request = request_for(answer)
-    Message.objects.filter(pk=message_id).update(history_cut=request.left_out)
+    request = request_for(answer, _context(row))
+    Message.objects.filter(pk=message_id).update(
+        history_cut=request.left_out, history_cut_to=request.cut_to
+    )
     return Assignment(
         message_id=message_id,
         wallet=wallet,
@@ -63,9 +67,14 @@ def drop_session(work: Assignment) -> None:
     sessions.forget(work.wallet, work.network, work.service.provider)
 
 
-def _service(network: str, provider: str) -> types.Service:
+def _context(service: Service) -> Context:
+    card = model_rows.of_service(service)
+    return Context(card.context_length or None, card.max_tokens) if card else UNKNOWN
+
+
+def _service(network: str, provider: str) -> Service:
     services = Service.objects.on(network).listed()
     row: Service | None = services.filter(provider=provider).first()
     if row is None:
         raise ServiceMissing("This provider is no longer registered.")
-    return row.snapshot()
+    return row

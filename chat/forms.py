@@ -9,9 +9,12 @@ from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
 
 MAX_QUESTION = 32_000  # characters
 MAX_SYSTEM_PROMPT = 8_000
+_PROMPT = "system_prompt"
+MAX_IMPORT = 25 * 2**20  # bytes
 
 _TOO_LONG = "This is %(show_value)d characters long; a message may have %(limit_value)d."
 
@@ -45,6 +48,18 @@ def form_key(data: Mapping[str, str]) -> UUID | None:
         key: UUID | None = forms.UUIDField(required=False).clean(data.get("turn_key"))
         return key
     return None
+
+
+class ImportForm(forms.Form):
+    """A file of conversations."""
+
+    file = forms.FileField(error_messages={"required": "Choose a file first."})
+
+    def clean_file(self) -> UploadedFile[bytes]:
+        file: UploadedFile[bytes] = self.cleaned_data["file"]
+        if file.size is None or file.size > MAX_IMPORT:
+            raise ValidationError(f"The file is larger than {MAX_IMPORT // 2**20} MB.")
+        return file
 
 
 class TitleForm(forms.Form):
@@ -96,10 +111,21 @@ class AskingForm(forms.Form):
         widget=forms.NumberInput(attrs={"class": "input", "placeholder": "auto"}),
     )
 
+    reasoning_effort = forms.ChoiceField(
+        required=False,
+        choices=[("", "auto"), *((effort, effort) for effort in ("low", "medium", "high"))],
+        label="Reasoning effort",
+        help_text="How much the model thinks first; thinking is billed.",
+        widget=forms.Select(attrs={"class": "input"}),
+    )
+
+    def __init__(self, *args: Any, takes_effort: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not takes_effort:
+            del self.fields["reasoning_effort"]
+
     @property
     def parameters(self) -> dict[str, Any]:
         """What is sent beside the messages."""
-        names = ("temperature", "top_p", "max_tokens", "seed")
-        return {
-            name: self.cleaned_data[name] for name in names if self.cleaned_data[name] is not None
-        }
+        given = {name: self.cleaned_data.get(name) for name in self.fields if name != _PROMPT}
+        return {name: value for name, value in given.items() if value not in (None, "")}

@@ -1,33 +1,54 @@
-"""What the provider is sent for a question: the conversation so far, cut to a sane size."""
+"""What the provider is sent for a question: its branch so far, cut to the model's context."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from chat.branches import Tree
 from chat.models import Conversation, Message
 from zgcompute.bodies import chat_body
 
-MAX_CHARACTERS = 60_000  # of earlier messages; every one is paid for again with each question
+MAX_CHARACTERS = 60_000  # of earlier messages, where the model's context is not known
+_BYTES_PER_TOKEN = 3  # fewer than English has, about what Chinese has: rather too many tokens
+_FRAME_TOKENS = 8  # around each message
+_ANSWER_TOKENS = 4096  # kept free for the answer, where nobody says how long it may be
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """How many tokens the provider says its model takes, and answers at most (None: unsaid)."""
+
+    length: int | None = None
+    answer: int | None = None
+
+
+UNKNOWN = Context()
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The body to send, in the form that providers hash, and how many messages it leaves out."""
+    """The body to send, in the form that providers hash, and how many messages it leaves out.
+
+    `cut_to` is the model's context in tokens where that decided, else None.
+    """
 
     body: bytes
     left_out: int
+    cut_to: int | None = None
 
 
-def request_for(answer: Message) -> Request:
+def request_for(answer: Message, context: Context = UNKNOWN) -> Request:
     """Return the request whose answer `answer` will be."""
     conversation = answer.conversation
     assert answer.parent is not None
+    always = [*_system(conversation), _said("user", answer.parent.text)]
     earlier = _earlier(conversation, answer.parent)
-    kept = _fitting(earlier)
-    messages = [*_system(conversation), *kept, _said("user", answer.parent.text)]
+    kept = _fitting(earlier, always, _room(context, conversation.parameters))
+    messages = [*always[:-1], *kept, always[-1]]
     body = chat_body(conversation.model, messages, stream=True, **conversation.parameters)
-    return Request(body=body, left_out=len(earlier) - len(kept))
+    left_out = len(earlier) - len(kept)
+    return Request(body, left_out, cut_to=context.length if left_out else None)
 
 
 def _earlier(conversation: Conversation, question: Message) -> list[dict[str, str]]:
@@ -43,15 +64,34 @@ def _earlier(conversation: Conversation, question: Message) -> list[dict[str, st
     ]
 
 
-def _fitting(messages: list[dict[str, str]]) -> list[dict[str, str]]:
-    """The newest question-answer pairs that fit together."""
-    start, size = len(messages), 0
+def _room(context: Context, parameters: dict[str, Any]) -> int | None:
+    """Tokens that the request may have; None where the model's context is not known."""
+    if context.length is None:
+        return None
+    answer = parameters.get("max_tokens") or context.answer or _ANSWER_TOKENS
+    return context.length - min(answer, context.length // 2)
+
+
+def _fitting(
+    earlier: list[dict[str, str]], always: list[dict[str, str]], room: int | None
+) -> list[dict[str, str]]:
+    """The newest question-answer pairs that fit together, beside what is always sent."""
+    size, most = (_characters, MAX_CHARACTERS) if room is None else (_tokens, room)
+    start, used = len(earlier), 0 if room is None else sum(map(size, always))
     while start >= 2:
-        size += len(messages[start - 1]["content"]) + len(messages[start - 2]["content"])
-        if size > MAX_CHARACTERS:
+        used += size(earlier[start - 1]) + size(earlier[start - 2])
+        if used > most:
             break
         start -= 2
-    return messages[start:]
+    return earlier[start:]
+
+
+def _characters(message: dict[str, str]) -> int:
+    return len(message["content"])
+
+
+def _tokens(message: dict[str, str]) -> int:
+    return len(message["content"].encode("utf-8", "replace")) // _BYTES_PER_TOKEN + _FRAME_TOKENS
 
 
 def _system(conversation: Conversation) -> list[dict[str, str]]:

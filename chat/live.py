@@ -14,7 +14,8 @@ class Event:
     """One message to the pages that follow an answer; `data` is JSON-able.
 
     text {text, is_code}: append to the unfinished tail. block {html, tail, is_code}: finished
-    Markdown, and the tail that is left. reasoning {text}: append. answer {html}: the whole
+    Markdown, and the tail that is left. reasoning {text}: append. pace {text}: speed and cost so
+    far, in the place of the last. answer {html}: the whole
     message anew. receipt {html}: cost and proof. done {}: nothing more will come.
     """
 

@@ -31,6 +31,7 @@ class Conversation(models.Model):
     parameters = models.JSONField(default=dict, blank=True)  # sent with every request as they are
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
+    imported_at = models.DateTimeField(null=True)  # from a file: what it says is the file's word
     pinned_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True)  # by the person, who may take it back for a while
 
@@ -82,6 +83,7 @@ class Message(models.Model):
     text = models.TextField(blank=True)
     reasoning = models.TextField(blank=True)
     history_cut = models.PositiveIntegerField(default=0)  # older messages that were not sent
+    history_cut_to = models.PositiveBigIntegerField(null=True)  # the model's context in tokens
     stream_id = models.PositiveBigIntegerField(default=0)
     problem = models.TextField(blank=True)
     advice = models.TextField(blank=True)
@@ -161,6 +163,7 @@ class Receipt(models.Model):
     checked_at = models.DateTimeField(null=True)
     checks = models.PositiveSmallIntegerField(default=0)
     next_check_at = models.DateTimeField(null=True)  # None: there is nothing left to try
+    imported_at = models.DateTimeField(null=True)  # `outcome` is then of the file's evidence alone
 
     class Meta:
         indexes = [models.Index(fields=["next_check_at"])]
@@ -178,6 +181,14 @@ class Receipt(models.Model):
         """Tell whether another look may still find the signature."""
         is_kept = timezone.now() < self.answered_at + SIGNATURE_KEPT
         return self.next_check_at is not None and is_kept
+
+    @property
+    def badge(self) -> str:
+        """The outcome in words; an imported answer's is of the file's evidence, not of its text."""
+        if self.imported_at is None:
+            return str(self.outcome).capitalize()
+        of_evidence = self.outcome in (Outcome.VERIFIED, Outcome.FAILED)
+        return f"Imported, {'evidence ' if of_evidence else ''}{self.outcome}"
 
     @property
     def lines(self) -> list[FeeLine]:

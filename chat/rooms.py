@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,12 +12,13 @@ from django.http import HttpRequest
 
 from accounts import readiness
 from accounts.models import Wallet
-from chat import shelf
+from chat import search, shelf
 from chat.forms import AskingForm
 from chat.models import Conversation
 from chat.passages import Turn, passage
 from chat.remedies import Remedy, remedy
 from chat.shelf import Shelf
+from marketplace import model_rows
 from marketplace.models import Service
 from marketplace.network import served
 from zgcompute.networks import Network
@@ -84,6 +86,23 @@ def shelf_of(request: HttpRequest, network: str, show: int = shelf.PAGE) -> Shel
     return shelf.shelf(wallet, network, show=show, minutes_east=max(-720, min(840, minutes)))
 
 
+def history_context(request: HttpRequest, network: str) -> dict[str, Any]:
+    """What the page of all conversations needs: the list, or with ?q= what was found."""
+    wallet, query = wallet_of(request), request.GET.get("q", "")
+    context: dict[str, Any] = {"section": "chat"}
+    if wallet is None or not query.strip():
+        context["shelf"] = shelf_of(request, network, count(request, "show", shelf.PAGE))
+    else:
+        many = count(request, "show", search.PAGE)
+        context["found"] = search.find(wallet, network, query, many)
+    if wallet is not None:
+        context["deleted"] = shelf.deleted(wallet, network)
+    if "imported" in request.GET:
+        context["imported"] = count(request, "imported")
+        context["known"] = count(request, "known")
+    return context
+
+
 def just_deleted(request: HttpRequest, network: str) -> Conversation | None:
     """The conversation that ?deleted= names, where it can still be taken back."""
     wallet, pk = wallet_of(request), named(request, "deleted")
@@ -103,6 +122,13 @@ def named(request: HttpRequest, name: str) -> UUID | None:
         return None
 
 
+def count(request: HttpRequest, name: str, least: int = 0) -> int:
+    """The count that a query parameter states, within reason; nonsense is the least."""
+    text = request.GET.get(name, "")
+    sound = text.isascii() and text.isdigit() and len(text) < 6
+    return max(least, int(text)) if sound else least
+
+
 def conversation_context(
     request: HttpRequest, conversation: Conversation, through: UUID | None = None
 ) -> dict[str, Any]:
@@ -110,7 +136,7 @@ def conversation_context(
     return {
         "section": "chat",
         "shelf": shelf_of(request, conversation.network),
-        "asking": asking_form(conversation),
+        "asking": asking_form(service_of(conversation), conversation),
         **turns_context(request, conversation, through),
     }
 
@@ -145,13 +171,21 @@ def turn_context(turn: Turn, place: Room) -> dict[str, Any]:
     }
 
 
-def asking_form(conversation: Conversation | None = None) -> AskingForm:
-    """The form for how the model is asked, filled with what the conversation remembers."""
-    if conversation is None:
-        return AskingForm()
-    return AskingForm(
-        initial={"system_prompt": conversation.system_prompt, **conversation.parameters}
-    )
+def asking_form(
+    service: Service | None,
+    conversation: Conversation | None = None,
+    data: Mapping[str, str] | None = None,
+) -> AskingForm:
+    """The form for how a model is asked: as sent, or as the conversation remembers it.
+
+    It asks for a reasoning effort only where the provider's card of the model lists that.
+    """
+    card = model_rows.of_service(service) if service else None
+    takes_effort = card is not None and "reasoning_effort" in card.parameters
+    known: dict[str, Any] = {}
+    if conversation is not None:
+        known = {"system_prompt": conversation.system_prompt, **conversation.parameters}
+    return AskingForm(data, initial=known, takes_effort=takes_effort)
 
 
 def _step(place: Room, help_for: Remedy | None) -> readiness.Step | None:

@@ -70,11 +70,10 @@ def find(wallet: Wallet, network: str, query: str, show: int = PAGE) -> Hits:
 
 
 def keep_message(message: Message) -> None:
-    """Make a message's text findable, as it is now; a continuation's fixed question is not."""
+    """Make a message's text findable, as it is now."""
     with transaction.atomic():
         SearchText.objects.filter(message=message).delete()
-        if not message.is_continuation:
-            SearchText.objects.bulk_create(texts_of(message))
+        SearchText.objects.bulk_create(texts_of(message))
 
 
 def keep_title(conversation: Conversation) -> None:
@@ -85,7 +84,9 @@ def keep_title(conversation: Conversation) -> None:
 
 
 def texts_of(message: Message) -> list[SearchText]:
-    """The rows, not stored yet, that make a message findable."""
+    """The rows, not stored yet, that make a message findable; our own questions are not."""
+    if message.is_continuation:
+        return []
     conversation = message.conversation
     return [
         _text(conversation, found, message=message, start=start)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django import template
 from django.utils.safestring import SafeString
 
+from chat import pace
 from chat.blocks import begins_with_code, finished_length
 from chat.rendering import to_safe_html
 
@@ -37,11 +38,8 @@ def is_code(tail: str) -> bool:
 
 @register.filter
 def seconds(milliseconds: int | None) -> str:
-    """Milliseconds as seconds with one decimal (two below one second)."""
-    if milliseconds is None:
-        return ""
-    places = 2 if milliseconds < 1000 else 1
-    return f"{milliseconds / 1000:.{places}f} s"
+    """Milliseconds as seconds."""
+    return "" if milliseconds is None else pace.seconds(milliseconds)
 
 
 @register.filter

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -10,10 +9,10 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from chat import search, shelf
+from chat import shelf
 from chat.access import conversation_for
 from chat.forms import TitleForm
-from chat.rooms import shelf_of, wallet_of
+from chat.rooms import history_context, wallet_of
 from marketplace.fragments import wants_fragment
 from marketplace.network import network_or_404
 from marketplace.problems import problem
@@ -23,12 +22,9 @@ from marketplace.problems import problem
 def history(request: HttpRequest, network: str) -> HttpResponse:
     """All conversations by day, or with ?q= what was said; ?show= is how many."""
     network_or_404(network)
-    context = _found(request, network)
-    if wants_fragment(request):
-        return render(request, "chat/_history.html", context)
-    wallet = wallet_of(request)
-    context["deleted"] = shelf.deleted(wallet, network) if wallet else []
-    return render(request, "chat/history.html", {"section": "chat", **context})
+    context = history_context(request, network)
+    template = "chat/_history.html" if wants_fragment(request) else "chat/history.html"
+    return render(request, template, context)
 
 
 @require_POST
@@ -73,15 +69,3 @@ def restoration(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
     if wallet is None or not shelf.restore(wallet, network, pk):
         raise Http404("There is no such deleted conversation here.")
     return redirect("chat:conversation", network, pk)
-
-
-def _found(request: HttpRequest, network: str) -> dict[str, Any]:
-    wallet, query = wallet_of(request), request.GET.get("q", "")
-    if wallet is None or not query.strip():
-        return {"shelf": shelf_of(request, network, _count(request, shelf.PAGE))}
-    return {"found": search.find(wallet, network, query, _count(request, search.PAGE))}
-
-
-def _count(request: HttpRequest, least: int) -> int:
-    text = request.GET.get("show", "")
-    return max(least, min(2_000, int(text))) if text.isascii() and text.isdigit() else least

@@ -9,7 +9,6 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from chat.access import conversation_for
-from chat.forms import AskingForm
 from chat.rooms import (
     asking_form,
     chat_services,
@@ -32,13 +31,14 @@ def home(request: HttpRequest, network: str) -> HttpResponse:
     network_or_404(network)
     services = chat_services(network)
     listed = shelf_of(request, network)
+    chosen = _chosen(request, services, listed)
     context = {
         "section": "chat",
         "services": services,
         "shelf": listed,
         "just_deleted": just_deleted(request, network),
-        "room": room(request, network, _chosen(request, services, listed)),
-        "asking": asking_form(),
+        "room": room(request, network, chosen),
+        "asking": asking_form(chosen),
     }
     return render(request, "chat/home.html", context)
 
@@ -47,7 +47,7 @@ def home(request: HttpRequest, network: str) -> HttpResponse:
 def start_ready(request: HttpRequest, network: str, address: str) -> HttpResponse:
     """The composer of a new conversation, or the step before it: asked for after each step."""
     service = service_or_404(network_or_404(network), address)
-    context = {"room": room(request, network, service), "asking": asking_form()}
+    context = {"room": room(request, network, service), "asking": asking_form(service)}
     return render(request, "chat/_start.html", context)
 
 
@@ -75,7 +75,7 @@ def ready(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
 def asking(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
     """Remember how the model is to be asked in this conversation."""
     shown = conversation_for(request.user, network, pk)
-    form = AskingForm(request.POST)
+    form = asking_form(service_of(shown), shown, request.POST)
     is_saved = form.is_valid()
     if is_saved:
         shown.system_prompt = form.cleaned_data["system_prompt"]

@@ -10,8 +10,8 @@ from django.views.decorators.http import require_POST
 
 from chat import engine, transitions, turns
 from chat.access import answer_for, conversation_for
-from chat.forms import AskingForm, QuestionForm, form_key
-from chat.rooms import service_of
+from chat.forms import QuestionForm, form_key
+from chat.rooms import asking_form, service_of
 from chat.turns import TurnRefused
 from chat.views.sending import refused, require, run, shown_branch, shown_turn
 from marketplace.access import service_or_404
@@ -23,7 +23,7 @@ from marketplace.network import network_or_404
 def start(request: HttpRequest, network: str) -> HttpResponse:
     """Start a conversation with its first question."""
     service = service_or_404(network_or_404(network), request.POST.get("provider", ""))
-    question, asking = QuestionForm(request.POST), AskingForm(request.POST)
+    question, asking = QuestionForm(request.POST), asking_form(service, data=request.POST)
     try:
         wallet = require(request, service, question)
         if not asking.is_valid():

@@ -47,6 +47,8 @@ def _model(profile: Profile, limits: LimitSettings) -> dict[str, Any]:
         "pricing": _pricing(profile),
         "rate_limits": {"requests_per_minute": limits.requests_per_minute},
     }
+    if profile.reasons:
+        card["supported_parameters"] = [*card["supported_parameters"], "reasoning_effort"]
     if profile.service_type == "chatbot":
         card["context_length"] = profile.context_length
         card["max_completion_tokens"] = profile.context_length // 4

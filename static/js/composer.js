@@ -1,4 +1,6 @@
 // The composer: Enter sends, it grows with its text, and keeps the text until the server has it.
+import { forget, keep, kept } from "./kept.js";
+
 const isRunning = () => document.getElementById("stop-form") !== null;
 
 function grow(field) {
@@ -8,8 +10,37 @@ function grow(field) {
 }
 
 document.addEventListener("input", (event) => {
-  if (event.target.matches(".composer__text")) grow(event.target);
+  if (!event.target.matches(".composer__text")) return;
+  grow(event.target);
+  const form = event.target.form;
+  if (form.dataset.draft) keep(draftOf(form), event.target.value);
 });
+
+// What was written and not sent comes back after a reload, and when a missing step is done.
+function draftOf(form) {
+  return `draft ${form.dataset.draft}`;
+}
+
+function bringDraftBack() {
+  const form = document.querySelector("[data-draft]");
+  const field = form?.querySelector(".composer__text");
+  const draft = form && kept(draftOf(form));
+  if (!draft || field.value) return;
+  field.value = draft;
+  grow(field);
+}
+
+// The first question's form leaves its page; that it was sent is seen on the next one.
+function forgetSentStart() {
+  const form = document.querySelector("[data-draft][data-start-draft]");
+  const first = document.querySelector(".question__text")?.textContent;
+  if (form && first && kept(`draft ${form.dataset.startDraft}`)?.trim() === first.trim())
+    forget(`draft ${form.dataset.startDraft}`);
+}
+
+document.addEventListener("htmx:afterSettle", bringDraftBack);
+forgetSentStart();
+bringDraftBack();
 
 document.addEventListener("keydown", (event) => {
   if (!event.target.matches(".composer__text") || event.key !== "Enter") return;
@@ -40,6 +71,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
   const field = form.querySelector(".composer__text");
   field.value = "";
   grow(field);
+  forget(draftOf(form));
   document.dispatchEvent(new CustomEvent("chat:sent"));
 });
 

@@ -34,6 +34,10 @@ function follow(id, element) {
     part(article, "tail").textContent = tail;
     setCode(part(article, "tail"), is_code);
   });
+  on("pace", (article, { text }) => {
+    const line = part(article, "pace");
+    if (line) line.textContent = text;
+  });
   on("answer", (article, { html }) => (followed.article = replace(article, html)));
   on("receipt", (article, { html }) => replace(article.querySelector(".receipt"), html));
   on("done", () => end(id, source));

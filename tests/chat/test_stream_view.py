@@ -71,9 +71,12 @@ def test_a_page_sees_the_answer_grow_and_end(alice: Wallet, conversation: Conver
 
     events = asyncio.run(story())
     assert _said(events) == WORDS
-    names = [name for _, name, _ in events if name != "text"]
+    names = [name for _, name, _ in events if name not in ("text", "pace")]
     assert names == ["answer", "receipt", "receipt", "done"]
     assert "Verified" in events[-2][2]["html"]
+    paces = [data["text"] for _, name, data in events if name == "pace"]
+    assert "to first token" in paces[0]
+    assert "0G so far" in paces[0]
     numbers = [number for number, _, _ in events]
     assert numbers == sorted(set(numbers))
 
