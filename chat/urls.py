@@ -1,16 +1,20 @@
 from django.urls import path
 
-from chat.views import branches, history, pages, proof, stream, turns
+from chat.views import archive, branches, history, pages, proof, stream, turns
 
 app_name = "chat"
 urlpatterns = [
     path("", pages.home, name="home"),
     path("history/", history.history, name="history"),
+    path("export.json", archive.export_all, name="export"),
+    path("imports/", archive.imports, name="imports"),
     path("new/", turns.start, name="start"),
     path("ready/<str:address>/", pages.start_ready, name="start-ready"),
     path("<uuid:pk>/", pages.conversation, name="conversation"),
     path("<uuid:pk>/ready/", pages.ready, name="ready"),
     path("<uuid:pk>/asking/", pages.asking, name="asking"),
+    path("<uuid:pk>/export.json", archive.export_json, name="export-json"),
+    path("<uuid:pk>/export.md", archive.export_markdown, name="export-markdown"),
     path("<uuid:pk>/pin/", history.pin, name="pin"),
     path("<uuid:pk>/unpinning/", history.unpinning, name="unpinning"),
     path("<uuid:pk>/title/", history.title, name="title"),

@@ -180,6 +180,7 @@ def test_strangers_find_nothing(
 ) -> None:
     answer = ask(conversation)
     pages = [f"{conversation.pk}/", f"{conversation.pk}/ready/"]
+    pages += [f"{conversation.pk}/export.{ending}" for ending in ("json", "md")]
     pages += [f"answers/{answer.pk}/evidence.json", f"messages/{answer.pk}/"]
     actions = [f"{conversation.pk}/{name}/" for name in _OF_A_CONVERSATION]
     actions += [
