@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from zgcompute.errors import InvalidAddress
 
 T = TypeVar("T")
 _SHA256 = re.compile(r"(?:[0-9a-f]{64})?", re.ASCII)
+_EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
 _DIGITS = re.compile(r"\d{1,78}", re.ASCII)
 _FEE_COUNTS = ("quantity", "unit_price", "amount", "multiplier", "divisor")
 
@@ -95,14 +96,14 @@ class Part:
             return self._refuse(name, "not an id")
 
     def moment(self, name: str) -> datetime:
-        """A time with its zone; one in the future is now."""
+        """A time with its zone; one in the future is now, one before this network is its start."""
         try:
             moment = parse_datetime(self._of(name, str))
         except ValueError:
             moment = None
         if moment is None or timezone.is_naive(moment):
             return self._refuse(name, "not a time with its zone")
-        return min(moment, timezone.now())
+        return max(_EARLIEST, min(moment, timezone.now()))
 
     def address(self, name: str) -> str:
         try:

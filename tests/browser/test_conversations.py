@@ -143,7 +143,7 @@ def test_branches_and_lists_are_usable_by_everybody(
 def _import(page: Page, file: Path | str) -> None:
     page.locator("summary").filter(has_text="Export and import").click()
     page.get_by_label("Import a file of such conversations").set_input_files(file)
-    page.get_by_role("button", name="Import").click()
+    page.get_by_role("button", name="Import", exact=True).click()
 
 
 _BAD = ("serious", "critical")

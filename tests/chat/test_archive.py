@@ -252,6 +252,20 @@ def test_a_refused_file_comes_back_as_the_form(
     assert _import(Client(), b"{}").status_code == 404
 
 
+@pytest.mark.parametrize("when", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_impossible_times_are_brought_to_possible_ones(
+    exported: dict[str, Any], mallory: Wallet, when: str
+) -> None:
+    (one,) = exported["conversations"]
+    one["updated_at"] = one["messages"][0]["created_at"] = when
+    client = _as(mallory)
+    client.cookies["minutes_east"] = "-720"
+    _import(client, exported)
+    copy = Conversation.objects.get(wallet=mallory)
+    assert 2020 <= copy.updated_at.year <= 2100
+    assert client.get(f"{HOME}history/").status_code == 200
+
+
 def test_hostile_texts_stay_texts(exported: dict[str, Any], mallory: Wallet) -> None:
     (one,) = exported["conversations"]
     hostile = "<script>alert(1)</script> [x](javascript:alert(1)) ![p](https://a.invalid/p.png)"
