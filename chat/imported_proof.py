@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from django.utils import timezone
+
+from chat.models import Receipt
 from chat.reading import clean_text
 from marketplace.models import Service
 from marketplace.network import served
@@ -20,13 +24,38 @@ _OTHER_SIGNER = (
 )
 
 
+AT_ONCE = 200  # pieces of evidence that an import waits for; each takes some milliseconds
+IN_A_ROUND = 300  # of the workers
+_WAITING = "The evidence in the file waits to be judged."
+
+
+def judge_waiting(network: str) -> int:
+    """Judge evidence that no import has waited for; returns how many were judged."""
+    waiting = Receipt.objects.exclude(claim="").select_related("message__conversation")
+    receipts = list(waiting.filter(message__conversation__network=network)[:IN_A_ROUND])
+    judge = Judge(network) if receipts else None
+    for receipt in receipts:
+        assert judge is not None
+        found = judge.judge(json.loads(receipt.claim), receipt.message.conversation.provider)
+        Receipt.objects.filter(pk=receipt.pk).update(claim="", checked_at=timezone.now(), **found)
+    return len(receipts)
+
+
 class Judge:
     """Judges the evidence of one file; reads each provider's service once."""
 
     def __init__(self, network: str) -> None:
         self._network = served()[network]
+        self._judged = 0
         rows = Service.objects.on(network)
         self._signers = {row.provider: row.snapshot().expected_signer for row in rows}
+
+    def judge_or_wait(self, evidence: object, provider: str) -> dict[str, Any]:
+        """As `judge` for the first ones of a file; the claim to be judged later for the rest."""
+        self._judged += isinstance(evidence, dict)
+        if self._judged <= AT_ONCE or not isinstance(evidence, dict):
+            return self.judge(evidence, provider)
+        return _found(Outcome.NOT_CHECKED, _WAITING) | {"claim": json.dumps(evidence)}
 
     def judge(self, evidence: object, provider: str) -> dict[str, Any]:
         """Return outcome, reason, evidence and service as a receipt holds them.

@@ -7,7 +7,6 @@ was imported.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -23,6 +22,7 @@ from chat.forms import MAX_SYSTEM_PROMPT
 from chat.imported_proof import Judge
 from chat.models import Conversation, Message, Receipt, SearchText
 from chat.reading import ImportRefused, Part
+from zgcompute._reading import loads
 
 MAX_MESSAGES = 10_000
 _MAX_TEXT = 500_000  # characters
@@ -50,10 +50,7 @@ def import_file(wallet: Wallet, network: str, data: bytes) -> Imported:
 
     Raises ImportRefused, and stores nothing, where any part of it is not as it should be.
     """
-    try:
-        drafts = _drafts(data, wallet, network)
-    except RecursionError:
-        raise ImportRefused("The file is nested too deeply.") from None
+    drafts = _drafts(data, wallet, network)
     with transaction.atomic():
         new = sum(_keep(draft) for draft in drafts)
     return Imported(new=new, known=len(drafts) - new)
@@ -69,9 +66,9 @@ def _drafts(data: bytes, wallet: Wallet, network: str) -> list[_Draft]:
 
 def _conversations(data: bytes, network: str) -> list[Part]:
     try:
-        content = json.loads(data)
+        content = loads(data)
     except ValueError:
-        raise ImportRefused("The file is not JSON.") from None
+        raise ImportRefused("The file is not JSON, or it is nested too deeply.") from None
     whole = Part(content, "The file")
     if whole.get("format") != FORMAT:
         raise ImportRefused(f"The file is not an export in the form {FORMAT}.")
@@ -148,7 +145,7 @@ def _parent(part: Part, role: str, known: dict[UUID, Message]) -> Message | None
 def _receipt(part: Part, judge: Judge, message: Message) -> Receipt:
     if message.role != Message.Role.ASSISTANT:
         raise ImportRefused(f"{part.where}: only answers have one.")
-    proof = judge.judge(part.get("evidence"), message.conversation.provider)
+    proof = judge.judge_or_wait(part.get("evidence"), message.conversation.provider)
     counts = {
         name: part.maybe_count(name, most)
         for most, names in (

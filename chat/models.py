@@ -164,9 +164,13 @@ class Receipt(models.Model):
     checks = models.PositiveSmallIntegerField(default=0)
     next_check_at = models.DateTimeField(null=True)  # None: there is nothing left to try
     imported_at = models.DateTimeField(null=True)  # `outcome` is then of the file's evidence alone
+    claim = models.TextField(blank=True)  # the file's evidence as JSON, until it is judged
 
     class Meta:
-        indexes = [models.Index(fields=["next_check_at"])]
+        indexes = [
+            models.Index(fields=["next_check_at"]),
+            models.Index(fields=["id"], condition=~models.Q(claim=""), name="receipts_to_judge"),
+        ]
 
     def __str__(self) -> str:
         return f"receipt of {self.message_id}"

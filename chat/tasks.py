@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from chat import receipts, shelf, transitions
+from chat import imported_proof, receipts, shelf, transitions
 from marketplace.leases import lease
 
 
@@ -16,10 +16,11 @@ def close_lost_streams(network: str) -> None:
 
 @shared_task
 def check_answers(network: str) -> None:
-    """Look again for signatures that were missing."""
+    """Look again for signatures that were missing, and judge what imports have left."""
     with lease(f"check_answers {network}", seconds=600) as mine:
         if mine:
             receipts.check_due(network)
+            imported_proof.judge_waiting(network)
 
 
 @shared_task

@@ -23,4 +23,14 @@ class Migration(migrations.Migration):
             name='imported_at',
             field=models.DateTimeField(null=True),
         ),
+        migrations.AddField(
+            model_name='receipt',
+            name='claim',
+            field=models.TextField(blank=True, default=''),
+            preserve_default=False,
+        ),
+        migrations.AddIndex(
+            model_name='receipt',
+            index=models.Index(condition=models.Q(('claim', ''), _negated=True), fields=['id'], name='receipts_to_judge'),
+        ),
     ]

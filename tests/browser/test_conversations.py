@@ -93,7 +93,7 @@ def test_an_export_brings_the_same_back_into_another_account(
     assert theirs.locator("[data-answer] .prose").inner_text() == shown
     other.visit("chat/history/")
     _import(theirs, __file__)
-    expect(theirs.get_by_text("Nothing was imported. The file is not JSON.")).to_be_visible()
+    expect(theirs.get_by_text("Nothing was imported. The file is not JSON")).to_be_visible()
     elsewhere.close()
 
 

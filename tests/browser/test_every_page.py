@@ -35,6 +35,7 @@ def _paths(devnet: Devnet) -> list[str]:
         "build/",
         f"build/{aurora}/",
         "chat/",
+        "chat/history/",
     ]
 
 

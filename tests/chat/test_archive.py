@@ -13,7 +13,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from accounts.models import Usage, Wallet
-from chat import branches, forms, importing, turns
+from chat import branches, forms, imported_proof, importing, turns
 from chat.importing import import_file
 from chat.models import Conversation, Message, Receipt, SearchText
 from chat.passages import passage
@@ -231,6 +231,7 @@ def test_a_file_that_is_not_as_it_should_be_brings_nothing(
         (b"[" * 100_000, "nested too deeply"),
         (b'{"a":' * 100_000, "nested too deeply"),
         (b'{"format":"0g-compute-chat/1","network":"mainnet"}', "of the network mainnet"),
+        (b'{"format":"0g-compute-chat/1","a":' + b"[" * 300 + b"]" * 300 + b"}", "too deeply"),
         (b"1" * 5_000, "not JSON"),
     ],
 )
@@ -244,12 +245,30 @@ def test_a_refused_file_comes_back_as_the_form(
 ) -> None:
     reply = _import(signed_in, b"<script>")
     assert reply.status_code == 422
-    assert "Nothing was imported. The file is not JSON." in reply.content.decode()
+    assert "Nothing was imported. The file is not JSON, or" in reply.content.decode()
     assert signed_in.post(f"{HOME}imports/").status_code == 422
     monkeypatch.setattr(forms, "MAX_IMPORT", 5)
     assert b"larger than" in _import(signed_in, b"123456").content
     monkeypatch.setattr(importing, "MAX_MESSAGES", 0)
     assert _import(Client(), b"{}").status_code == 404
+
+
+def test_a_large_import_does_not_wait_for_every_judgement(
+    exported: dict[str, Any], mallory: Wallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imported_proof, "AT_ONCE", 0)
+    _receipt_of(exported)["evidence"]["strange"] = ["\0\ud800", float("nan")]
+    _import(_as(mallory), exported)
+    mine = Receipt.objects.filter(message__conversation__wallet=mallory)
+    waiting = mine.get(message__text="**1**")
+    assert (waiting.outcome, waiting.evidence) == ("not checked", None)
+    assert waiting.badge == "Imported, not checked"
+    assert imported_proof.judge_waiting("testnet") == 0
+    assert imported_proof.judge_waiting(NETWORK) == 2
+    assert imported_proof.judge_waiting(NETWORK) == 0
+    waiting.refresh_from_db()
+    assert (waiting.outcome, waiting.claim) == ("verified", "")
+    assert sorted(mine.values_list("outcome", flat=True)) == ["failed", "not checked", "verified"]
 
 
 @pytest.mark.parametrize("when", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
