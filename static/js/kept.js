@@ -17,3 +17,12 @@ export function kept(key) {
     return here.get(key);
   }
 }
+
+export function forget(key) {
+  here.delete(key);
+  try {
+    localStorage.removeItem(key);
+  } catch {
+    // It was never there.
+  }
+}
