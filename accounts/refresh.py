@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -12,8 +12,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts import sessions
+from accounts import booking, events, sessions
 from accounts.models import Ledger, Refund, SubAccount, Wallet
+from marketplace import forks
 from marketplace.models import NetworkState, Service
 from zgcompute import types
 from zgcompute.chain import Chain
@@ -58,13 +59,25 @@ def mirror(chain: Chain, network: Network, wallets: Iterable[Wallet]) -> None:
     if not chosen:
         return
     try:
-        states = chain.wallets(list(chosen))
+        states = _read(chain, network, list(chosen))
     except ChainError as error:
         _note_problem(network, chosen.values(), error)
         raise
     lock_time = _lock_time(network)
     for address, wallet in chosen.items():
         _write(wallet, network, states[types.Address(address)], lock_time)
+
+
+def _read(
+    chain: Chain, network: Network, users: Sequence[str]
+) -> Mapping[types.Address, types.WalletState]:
+    """Read all at one height, and on the chain that everything else here rests on."""
+    states = chain.wallets(users)
+    at = next(iter(states.values()))
+    if forks.contradicts(network.slug, at.block_number, at.block_hash):
+        events.follow_head(chain, network, chain.block())
+    forks.remember(network.slug, at.block_number, at.block_hash)
+    return states
 
 
 def _lock_time(network: Network) -> timedelta:
@@ -159,9 +172,10 @@ def _write(
 ) -> None:
     locked = Ledger.objects.select_for_update()  # one writer at a time, or both add their refunds
     row, _ = locked.get_or_create(wallet=wallet, network=network.slug)
-    if _is_overtaken(row, state):
+    is_replaced = forks.contradicts(network.slug, state.block_number, state.block_hash)
+    if is_replaced or _is_overtaken(row, state):
         return
-    ledger = state.ledger
+    before, ledger = booking.mirrored(row), state.ledger
     row.wallet_balance = state.balance
     row.exists = ledger is not None
     row.available, row.total = (ledger.available, ledger.total) if ledger else (0, 0)
@@ -169,7 +183,8 @@ def _write(
     row.save(update_fields=_MIRRORED)
     kept = [_write_sub_account(wallet, network, found, lock_time) for found in state.sub_accounts]
     gone = SubAccount.objects.filter(wallet=wallet, network=network.slug)
-    gone.exclude(pk__in=[row.pk for row in kept]).delete()
+    gone.exclude(pk__in=[account.pk for account in kept]).delete()
+    booking.book(row, before, booking.read(state))
     sessions.forget_revoked(wallet, network.slug, {row.provider: row.generation for row in kept})
 
 

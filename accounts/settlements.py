@@ -15,7 +15,7 @@ from enum import IntEnum
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from accounts.models import Payment, Settlement, Usage, Wallet
+from accounts.models import AccountEvent, Payment, Settlement, Usage, Wallet
 from zgcompute.addresses import same
 from zgcompute.amounts import exact
 from zgcompute.types import Address, Event
@@ -114,6 +114,46 @@ def _give(item: Item, events: Iterable[Event]) -> None:
         (item.spent if event.name == "FundSpent" else item.levels).append(event)
 
 
+def adopt(wallet: Wallet, network: str, steps: Iterable[AccountEvent]) -> None:
+    """Keep the settlements among a wallet's `steps`, and match them with its usage.
+
+    One that is older than others that have paid already takes its turn before them.
+    """
+    rows = {
+        (step.transaction_hash, step.log_index): _settlement(wallet, network, step)
+        for step in steps
+        if step.kind == AccountEvent.Kind.SETTLEMENT
+    }
+    known = Settlement.objects.filter(network=network, transaction_hash__in={k[0] for k in rows})
+    for row in known:
+        rows.pop((row.transaction_hash, row.log_index), None)
+    Settlement.objects.bulk_create(rows.values(), ignore_conflicts=True)
+    for provider in {row.provider for row in rows.values()}:
+        oldest = min(row.block_number for row in rows.values() if row.provider == provider)
+        mine = Settlement.objects.filter(wallet=wallet, network=network, provider=provider)
+        with transaction.atomic():
+            Wallet.objects.select_for_update().get(pk=wallet.pk)
+            _unpay(mine.filter(block_number__gte=oldest))
+            match(wallet, network, provider)
+
+
+def _settlement(wallet: Wallet, network: str, step: AccountEvent) -> Settlement:
+    return Settlement(
+        wallet=wallet,
+        network=network,
+        provider=step.provider,
+        transaction_hash=step.transaction_hash,
+        log_index=step.log_index,
+        block_number=step.block_number,
+        block_hash=step.block_hash,
+        status=step.status,
+        amount=step.amount,
+        unsettled_amount=step.unsettled_amount,
+        balance_after=step.balance,
+        settled_at=step.happened_at,
+    )
+
+
 @transaction.atomic
 def match(wallet: Wallet, network: str, provider: str) -> None:
     """Pay unsettled usage from settlements that are not explained in full yet, oldest first."""
@@ -151,12 +191,19 @@ def undo_above(network: str, block_number: int) -> None:
     """Forget settlements above a block that the chain replaced; their usage is unpaid again."""
     gone = Settlement.objects.filter(network=network, block_number__gt=block_number)
     list(Wallet.objects.select_for_update().filter(pk__in=gone.values("wallet")))
-    for payment in Payment.objects.filter(settlement__in=gone):
+    _unpay(gone)
+    gone.delete()
+
+
+def _unpay(rows: QuerySet[Settlement]) -> None:
+    """Let settlements have paid nothing: their usage is unpaid again."""
+    for payment in Payment.objects.filter(settlement__in=rows):
         usage = Usage.objects.get(pk=payment.usage_id)
         usage.paid -= payment.amount
         usage.settlement = None
         usage.save(update_fields=["paid", "settlement"])
-    gone.delete()
+        payment.delete()
+    rows.exclude(matched=0).update(matched=0)
 
 
 def explanation(settlement: Settlement) -> str:

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts import events, finality, settlements, usage
 from accounts.models import Payment, Settlement, Usage, Wallet
+from marketplace import indexing
 from marketplace.models import NetworkState, Service
 from tests.accounts import cast
 from tests.accounts.cast import NETWORK, zg
@@ -272,7 +273,7 @@ def test_an_unreachable_chain_leaves_the_cursor_where_it_was(
 def test_a_long_history_is_read_in_bounded_ranges(
     chain: FakeChain, alice: Wallet, aurora: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "BLOCKS_AT_ONCE", 2)
+    monkeypatch.setattr(indexing, "BLOCKS_AT_ONCE", 2)
     chain.settle(alice.address, aurora.provider, zg("0.001"))
     chain.mine(6)
     while NetworkState.of("devnet").events_block != chain.block_number() - 2:
