@@ -9,10 +9,10 @@ and transactions come.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
@@ -48,10 +48,9 @@ class Change:
         return Change(-self.available, {name: -change for name, change in self.locked.items()})
 
 
-def mirrored(ledger: Ledger) -> Change:
+def mirrored(ledger: Ledger, sub_accounts: Iterable[SubAccount]) -> Change:
     """The balances as they are mirrored now, as a difference to nothing."""
-    rows = SubAccount.objects.filter(wallet=ledger.wallet_id, network=ledger.network)
-    locked = {row.provider: int(row.balance) for row in rows}
+    locked = {row.provider: int(row.balance) for row in sub_accounts}
     return _levels(int(ledger.available), int(ledger.total), locked)
 
 
@@ -73,8 +72,8 @@ def book(ledger: Ledger, before: Change, after: Change) -> None:
     The caller holds the lock of the ledger's row.
     """
     rows = Movement.objects.filter(wallet=ledger.wallet_id, network=ledger.network)
-    known = before if rows.exists() else Change()  # the first read of a wallet opens its books
-    _Book(ledger).write(after + -known)
+    is_open = not before.is_any or rows.exists()
+    _Book(ledger).write(after + -before if is_open else after)  # the first read opens the books
 
 
 @transaction.atomic
@@ -119,42 +118,42 @@ class _Book:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.rows = Movement.objects.filter(wallet=ledger.wallet_id, network=ledger.network)
-        self.inferred = self.rows.exclude(seen_block=None)
-        shown = self.inferred.filter(seen_block__lt=_UNREAD).values_list("seen_block", flat=True)
-        self._heights = sorted(set(filter(None, shown)))
+        self._inferred: dict[int, list[Movement]] = {}  # by height of the read
+        for row in self.rows.exclude(seen_block=None):
+            self._inferred.setdefault(row.seen_block or 0, []).append(row)
         self._rests: dict[int, Change] = {}  # what is to be inferred anew, by height of the read
 
     def write(self, difference: Change) -> None:
         """Book `difference` and all that has become known since."""
-        news = difference + _pop(self.rows.filter(seen_block=_UNREAD))
+        assert self.ledger.block_number is not None
+        news = difference + _pop(self._inferred.pop(_UNREAD, []))
         if news.is_any:
-            self._add(self._height, news)
+            self._add(self.ledger.block_number, news)
         for row in _unsupported(self.rows):
-            self._add(self._shown_at(row.block_number), _change([row]))
-            row.delete()
-        for fact in evidence.facts(self.ledger):
+            self._add(self._shown_at(row.block_number), _pop([row]))
+        sent = evidence.sent(self.ledger)
+        for fact in (*evidence.of_transactions(sent), *evidence.of_events(self.ledger)):
             self._keep(fact.movement)
             self._add(self._shown_at(fact.block_number), -_change([fact.movement]))
-        for sent in evidence.unread(self.ledger):
-            self._add(self._shown_at(sent.block_number), Change())
-        for seen_block, rest in self._rests.items():
-            self._infer(seen_block, rest)
-        evidence.credit(self.ledger)
+        waiting = evidence.waiting(self.ledger, sent)
+        for call in waiting:
+            if call.pk not in self._named:
+                self._add(self._shown_at(call.block_number), Change())
+        for seen_block in sorted(self._rests):
+            self._infer(seen_block, waiting)
 
     def reopen(self, gone: QuerySet[Movement]) -> None:
         """Take `gone` out of the books, and keep what they add up to until the next read."""
-        self._rests[_UNREAD] = _pop(gone)
-        self._infer(_UNREAD, self._rests[_UNREAD])
-
-    @property
-    def _height(self) -> int:
-        assert self.ledger.block_number is not None
-        return self.ledger.block_number
+        lost = list(gone)
+        for rows in self._inferred.values():
+            rows[:] = [row for row in rows if row not in lost]
+        self._add(_UNREAD, _pop(lost))
+        self._infer(_UNREAD, [])
 
     def _shown_at(self, block_number: int | None) -> int:
         """The height of the first read that can have shown what happened in that block."""
-        at = bisect_left(self._heights, block_number or 0)
-        return min([self._height, *self._heights[at : at + 1]])
+        later = [height for height in self._inferred if height >= (block_number or 0)]
+        return min([self.ledger.block_number or 0, *later])
 
     def _add(self, seen_block: int, change: Change) -> None:
         self._rests[seen_block] = self._rests.get(seen_block, Change()) + change
@@ -163,16 +162,24 @@ class _Book:
         movement.wallet_id, movement.network = self.ledger.wallet_id, self.ledger.network
         movement.save()
 
-    def _infer(self, seen_block: int, change: Change) -> None:
+    def _infer(self, seen_block: int, waiting: list[Transaction]) -> None:
         """Replace what was inferred from the read at that height by what is to be inferred now."""
-        old = self.inferred.filter(seen_block=seen_block)
-        when = old.order_by("happened_at").values_list("happened_at", flat=True).first()
-        rows = _apart(change + _pop(old))
+        old = self._inferred.pop(seen_block, [])
+        when = min((row.happened_at for row in old), default=timezone.now())
+        rows = _apart(self._rests[seen_block] + _pop(old))
         for row in rows:
-            row.happened_at, row.seen_block = when or timezone.now(), seen_block
-        sent = list(evidence.unread(self.ledger, seen_block))
+            row.happened_at, row.seen_block = when, seen_block
+        named = self._named
+        sent = [call for call in waiting if (call.block_number or 0) <= seen_block]
+        sent = [call for call in sent if call.pk not in named]
         for part in [part for row in rows for part in _credited(row, sent)]:
             self._keep(part)
+            self._inferred.setdefault(seen_block, []).append(part)
+
+    @property
+    def _named(self) -> set[UUID | None]:
+        """The transactions that some inferred movement names."""
+        return {row.transaction_id for rows in self._inferred.values() for row in rows}
 
 
 def _unsupported(rows: QuerySet[Movement]) -> QuerySet[Movement]:
@@ -183,10 +190,11 @@ def _unsupported(rows: QuerySet[Movement]) -> QuerySet[Movement]:
     )
 
 
-def _pop(rows: QuerySet[Movement]) -> Change:
+def _pop(rows: list[Movement]) -> Change:
     """Delete the rows, and return what they added up to."""
     found = _change(rows)
-    rows.filter(pk__in=rows.values("pk")).delete()
+    if rows:
+        Movement.objects.filter(pk__in=[row.pk for row in rows]).delete()
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -27,18 +27,32 @@ class Fact:
     block_number: int
 
 
-def facts(ledger: Ledger) -> Iterator[Fact]:
-    """What is known by now of the blocks up to the last read, and not booked yet."""
-    yield from _sent(ledger)
-    yield from _emitted(ledger)
+def sent(ledger: Ledger) -> list[Transaction]:
+    """Mined transactions that moved the wallet's money and that no exact movement names yet."""
+    exact = Movement.objects.filter(transaction=OuterRef("pk"), seen_block=None)
+    functions = (*_DEPOSITS, *_WITHDRAWALS, *_TOLD_BY_EVENTS)
+    calls = Transaction.objects.filter(
+        wallet=ledger.wallet_id,
+        network=ledger.network,
+        function__in=functions,
+        state__in=MINED,
+        block_number__lte=ledger.block_number,
+    ).filter(~Exists(exact))
+    return list(calls.order_by("block_number", "nonce"))
 
 
-def unread(ledger: Ledger, up_to: int | None = None) -> QuerySet[Transaction]:
-    """Mined transfers and retrievals whose events have not been read, and that no row names."""
-    height = ledger.block_number if up_to is None else up_to
-    read = AccountEvent.objects.filter(network=ledger.network, user=ledger.wallet.address)
-    calls = _mined(ledger, _TOLD_BY_EVENTS).filter(block_number__lte=height, movements=None)
-    return calls.exclude(hash__in=read.values("transaction_hash")).order_by("block_number", "nonce")
+def waiting(ledger: Ledger, calls: Iterable[Transaction]) -> list[Transaction]:
+    """Of `calls` those that only events explain exactly, and whose events have not been read.
+
+    The movements of those whose events have been read get to know their transaction.
+    """
+    asked = {call.hash: call for call in calls if call.function in _TOLD_BY_EVENTS}
+    if not asked:
+        return []
+    _credit(ledger, asked)
+    read = _events(ledger).filter(transaction_hash__in=asked).values_list("transaction_hash")
+    known = {row[0] for row in read}
+    return [call for call in asked.values() if call.hash not in known]
 
 
 def unbooked(network: str) -> QuerySet[Transaction]:
@@ -47,22 +61,6 @@ def unbooked(network: str) -> QuerySet[Transaction]:
     read = AccountEvent.objects.filter(network=network, transaction_hash=OuterRef("hash"))
     told = Q(function__in=_TOLD_BY_EVENTS) & ~Exists(read)
     return calls.filter(told | Q(function__in=(*_DEPOSITS, *_WITHDRAWALS)))
-
-
-def credit(ledger: Ledger) -> None:
-    """Name the followed transactions that made what events told."""
-    mine = Transaction.objects.filter(wallet=ledger.wallet_id, network=ledger.network)
-    sent = mine.filter(state__in=MINED, function__in=_TOLD_BY_EVENTS)
-    told = Movement.objects.filter(
-        wallet=ledger.wallet_id,
-        network=ledger.network,
-        transaction=None,
-        transaction_hash__in=sent.filter(movements=None).values("hash"),
-    ).exclude(transaction_hash="")
-    for movement in told.exclude(kind=_Kind.SETTLEMENT):
-        movement.transaction = sent.get(hash=movement.transaction_hash)
-        movement.source = Movement.Source.TRANSACTION
-        movement.save(update_fields=["transaction", "source"])
 
 
 def may_explain(call: Transaction, kind: str, provider: str) -> bool:
@@ -76,57 +74,51 @@ def most(call: Transaction, kind: str) -> int:
     return int(call.amount) if kind == _Kind.TRANSFER else 2**256
 
 
-def _mined(ledger: Ledger, functions: Iterable[str]) -> QuerySet[Transaction]:
-    return Transaction.objects.filter(
-        wallet=ledger.wallet_id,
-        network=ledger.network,
-        function__in=functions,
-        state__in=MINED,
-        block_number__lte=ledger.block_number,
-    )
-
-
-def _sent(ledger: Ledger) -> Iterator[Fact]:
+def of_transactions(calls: Iterable[Transaction]) -> Iterator[Fact]:
     """Deposits and withdrawals: the contracts emit nothing, the transactions say it all."""
-    for call in _mined(ledger, (*_DEPOSITS, *_WITHDRAWALS)).filter(movements=None):
+    for call in calls:
         is_deposit = call.function in _DEPOSITS
-        assert call.block_number is not None
+        amount = int(call.value if is_deposit else call.amount)
+        if call.function in _TOLD_BY_EVENTS or not amount or call.block_number is None:
+            continue
         movement = Movement(
             kind=_Kind.DEPOSIT if is_deposit else _Kind.WITHDRAWAL,
             source=Movement.Source.TRANSACTION,
-            amount=call.value if is_deposit else call.amount,
+            amount=amount,
             transaction=call,
             transaction_hash=call.hash,
             block_number=call.block_number,
             happened_at=call.submitted_at or timezone.now(),
         )
-        if int(movement.amount):
-            yield Fact(movement, call.block_number)
+        yield Fact(movement, call.block_number)
 
 
-def _emitted(ledger: Ledger) -> Iterator[Fact]:
-    """What the contracts' events tell, each compared with the level before it."""
+def of_events(ledger: Ledger) -> Iterator[Fact]:
+    """What the contracts' events tell of the blocks up to the last read, and is not booked yet.
+
+    Their amounts are levels: each is compared with the level before it.
+    """
     new = _events(ledger).filter(is_booked=False, block_number__lte=ledger.block_number)
-    waiting: dict[str, list[AccountEvent]] = {}
+    by_provider: dict[str, list[AccountEvent]] = {}
     for event in new:
-        waiting.setdefault(event.provider, []).append(event)
-    for provider, events in waiting.items():
+        by_provider.setdefault(event.provider, []).append(event)
+    for provider, events in by_provider.items():
         settlements.adopt(ledger.wallet, ledger.network, events)
         yield from _steps(ledger, provider, events)
 
 
 def _steps(ledger: Ledger, provider: str, new: list[AccountEvent]) -> Iterator[Fact]:
     """The movements that `new` events with a provider tell; they are marked as booked."""
-    waiting, told = {event.pk for event in new}, []
+    unbooked, told = {event.pk for event in new}, []
     level = _level_before(ledger, new[0])
     for event in _events(ledger).filter(_from(new[0]), provider=provider).iterator():
-        if event.pk in waiting:
-            waiting.discard(event.pk)
+        if event.pk in unbooked:
+            unbooked.discard(event.pk)
             if event.kind == AccountEvent.Kind.SETTLEMENT or level is not None:
                 told.append(event.pk)
                 yield from _fact(ledger, event, level or 0)
         level = _level_after(event, level)
-        if not waiting:
+        if not unbooked:
             break
     AccountEvent.objects.filter(pk__in=told).update(is_booked=True)
 
@@ -175,6 +167,16 @@ def _fact(ledger: Ledger, event: AccountEvent, before: int) -> Iterator[Fact]:
             log_index=event.log_index,
         ).first()
     yield Fact(movement, event.block_number)
+
+
+def _credit(ledger: Ledger, calls: Mapping[str, Transaction]) -> None:
+    told = Movement.objects.filter(
+        wallet=ledger.wallet_id, network=ledger.network, transaction=None
+    )
+    for movement in told.filter(transaction_hash__in=calls).exclude(kind=_Kind.SETTLEMENT):
+        movement.transaction = calls[movement.transaction_hash]
+        movement.source = Movement.Source.TRANSACTION
+        movement.save(update_fields=["transaction", "source"])
 
 
 def _events(ledger: Ledger) -> QuerySet[AccountEvent]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -30,6 +30,14 @@ _MIRRORED = (
     "block_number",
     "refreshed_at",
     "problem",
+)
+_ACCOUNT_COLUMNS = (
+    "balance",
+    "pending_refund",
+    "nonce",
+    "acknowledged",
+    "generation",
+    "revoked_bitmap",
 )
 ACTIVE = timedelta(minutes=15)
 _OVERTAKING = timedelta(seconds=20)  # longer than a read takes, shorter than a new chain's start
@@ -170,22 +178,24 @@ def _note_problem(network: Network, wallets: Iterable[Wallet], error: ChainError
 def _write(
     wallet: Wallet, network: Network, state: types.WalletState, lock_time: timedelta
 ) -> None:
-    locked = Ledger.objects.select_for_update()  # one writer at a time, or both add their refunds
+    locked = Ledger.objects.select_for_update()  # one writer at a time, or both book the same
     row, _ = locked.get_or_create(wallet=wallet, network=network.slug)
     is_replaced = forks.contradicts(network.slug, state.block_number, state.block_hash)
     if is_replaced or _is_overtaken(row, state):
         return
-    before, ledger = booking.mirrored(row), state.ledger
-    row.wallet_balance = state.balance
-    row.exists = ledger is not None
-    row.available, row.total = (ledger.available, ledger.total) if ledger else (0, 0)
-    row.block_number, row.refreshed_at, row.problem = state.block_number, timezone.now(), ""
-    row.save(update_fields=_MIRRORED)
-    kept = [_write_sub_account(wallet, network, found, lock_time) for found in state.sub_accounts]
-    gone = SubAccount.objects.filter(wallet=wallet, network=network.slug)
-    gone.exclude(pk__in=[account.pk for account in kept]).delete()
+    known = SubAccount.objects.filter(wallet=wallet, network=network.slug)
+    accounts = {account.provider: account for account in known.prefetch_related("refunds")}
+    before = booking.mirrored(row, accounts.values())
+    _write_ledger(row, state)
+    for found in state.sub_accounts:
+        account = accounts.pop(found.provider, None) or _new(wallet, network, found)
+        _write_sub_account(account, found, lock_time)
+    if accounts:
+        known.filter(pk__in=[gone.pk for gone in accounts.values()]).delete()
+    known.update(refreshed_at=row.refreshed_at)
     booking.book(row, before, booking.read(state))
-    sessions.forget_revoked(wallet, network.slug, {row.provider: row.generation for row in kept})
+    generations = {str(found.provider): found.generation for found in state.sub_accounts}
+    sessions.forget_revoked(wallet, network.slug, generations)
 
 
 def _is_overtaken(row: Ledger, state: types.WalletState) -> bool:
@@ -196,33 +206,42 @@ def _is_overtaken(row: Ledger, state: types.WalletState) -> bool:
     return is_recent and row.block_number > state.block_number
 
 
-def _write_sub_account(
-    wallet: Wallet, network: Network, found: types.SubAccount, lock_time: timedelta
-) -> SubAccount:
-    mine: dict[str, Any] = {"wallet": wallet, "network": network.slug, "provider": found.provider}
-    _forget_report(SubAccount.objects.filter(**mine).exclude(nonce=found.nonce))
-    row, _ = SubAccount.objects.update_or_create(
-        **mine,
-        defaults={
-            "balance": found.balance,
-            "pending_refund": found.pending_refund,
-            "nonce": found.nonce,
-            "acknowledged": found.acknowledged,
-            "generation": found.generation,
-            "revoked_bitmap": found.revoked_bitmap,
-            "refreshed_at": timezone.now(),
-        },
-    )
-    row.refunds.all().delete()
-    Refund.objects.bulk_create(
-        _refund(row, refund, lock_time) for refund in found.refunds if not refund.processed
-    )
-    return row
+def _write_ledger(row: Ledger, state: types.WalletState) -> None:
+    ledger = state.ledger
+    row.wallet_balance = state.balance
+    row.exists = ledger is not None
+    row.available, row.total = (ledger.available, ledger.total) if ledger else (0, 0)
+    row.block_number, row.refreshed_at, row.problem = state.block_number, timezone.now(), ""
+    row.save(update_fields=_MIRRORED)
+
+
+def _new(wallet: Wallet, network: Network, found: types.SubAccount) -> SubAccount:
+    return SubAccount(wallet=wallet, network=network.slug, provider=found.provider)
+
+
+def _write_sub_account(row: SubAccount, found: types.SubAccount, lock_time: timedelta) -> None:
+    """Most reads find most sub-accounts as they were: only what differs is written."""
+    columns = {name: getattr(found, name) for name in _ACCOUNT_COLUMNS}
+    if row.pk is None or any(getattr(row, name) != value for name, value in columns.items()):
+        if row.pk is not None and row.nonce != found.nonce:
+            _forget_report(SubAccount.objects.filter(pk=row.pk))
+        for name, value in columns.items():
+            setattr(row, name, value)
+        row.refreshed_at = timezone.now()
+        row.save(update_fields=None if row.pk is None else [*columns, "refreshed_at"])
+    refunds = [_refund(row, refund, lock_time) for refund in found.refunds if not refund.processed]
+    if list(map(_told, refunds)) != list(map(_told, row.refunds.all())):
+        row.refunds.all().delete()
+        Refund.objects.bulk_create(refunds)
 
 
 def _forget_report(settled: QuerySet[SubAccount]) -> None:
     """What the provider called unsettled is void once it settled, which moves the nonce."""
     settled.update(unsettled=None, unsettled_at=None, unsettled_problem="")
+
+
+def _told(refund: Refund) -> tuple[int, int, datetime, datetime]:
+    return refund.index, int(refund.amount), refund.created_at, refund.payable_at
 
 
 def _refund(row: SubAccount, refund: types.Refund, lock_time: timedelta) -> Refund:
