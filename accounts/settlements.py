@@ -2,7 +2,8 @@
 
 A provider settles whole requests, so a successful settlement pays whole fees, the oldest first,
 and passes over one that is larger than what is left of it; one that found the balance exhausted
-(PARTIAL) may pay a part. What nothing here explains was used elsewhere, and is shown as such.
+(PARTIAL) may pay a part. What nothing here explains was used elsewhere, and is shown as such,
+unless it is too little for any request: then the provider charged more than the exact fees.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from accounts.models import AccountEvent, Payment, Settlement, Usage, Wallet
+from marketplace.models import Service
 from zgcompute.addresses import same
 from zgcompute.amounts import exact
 from zgcompute.types import Address, Event
@@ -172,18 +174,43 @@ def match(wallet: Wallet, network: str, provider: str) -> None:
 
 def _pay(settlement: Settlement, unpaid: QuerySet[Usage]) -> None:
     rest = settlement.amount - settlement.matched
-    for usage in unpaid.filter(happened_at__lte=settlement.settled_at + RECORDED_LATE):
-        amount = min(rest, usage.unpaid)
-        is_whole = amount == usage.unpaid
-        if not is_whole and (not amount or settlement.status != Status.PARTIAL):
-            continue
-        Payment.objects.create(settlement=settlement, usage=usage, amount=amount)
+    used = list(unpaid.filter(happened_at__lte=settlement.settled_at + RECORDED_LATE))
+    paid = _whole(used, rest)
+    rest -= sum(usage.unpaid for usage in paid)
+    parts = [(usage, usage.unpaid) for usage in paid]
+    partly = next((usage for usage in used if usage not in paid), None)
+    if settlement.status == Status.PARTIAL and rest and partly:
+        parts.append((partly, min(rest, partly.unpaid)))
+        rest -= parts[-1][1]
+    if not parts:
+        return
+    payments = [Payment(settlement=settlement, usage=u, amount=amount) for u, amount in parts]
+    Payment.objects.bulk_create(payments, batch_size=100)
+    for usage, amount in parts:
         usage.paid += amount
-        usage.settlement = settlement if is_whole else None
-        usage.save(update_fields=["paid", "settlement"])
-        rest -= amount
+        usage.settlement = settlement if not usage.unpaid else None
+    Usage.objects.bulk_update([u for u, _ in parts], ["paid", "settlement"], batch_size=100)
     settlement.matched = settlement.amount - rest
     settlement.save(update_fields=["matched"])
+
+
+def _whole(used: Sequence[Usage], amount: int) -> list[Usage]:
+    """The oldest of `used` whose whole fees fit into `amount`.
+
+    A provider's order may differ from ours by a request: where another one in place of the
+    youngest makes up the amount exactly, it is taken.
+    """
+    fitting: list[Usage] = []
+    passed: list[Usage] = []
+    for usage in used:
+        is_fitting = usage.unpaid <= amount
+        (fitting if is_fitting else passed).append(usage)
+        amount -= usage.unpaid if is_fitting else 0
+    by_fee = {usage.unpaid: usage for usage in reversed(passed)}
+    for usage in reversed(fitting) if amount else ():
+        if other := by_fee.get(usage.unpaid + amount):
+            return [one for one in fitting if one is not usage] + [other]
+    return fitting
 
 
 @transaction.atomic
@@ -212,7 +239,7 @@ def explanation(settlement: Settlement) -> str:
         return _refused(settlement)
     sentences = [_paid(settlement)]
     elsewhere = settlement.amount - settlement.matched
-    if elsewhere and settlement.matched:
+    if elsewhere and settlement.matched and not overcharge(settlement):
         sentences.append(
             f"The other {exact(elsewhere)} 0G were not used here: for instance with an API key."
         )
@@ -221,6 +248,29 @@ def explanation(settlement: Settlement) -> str:
             f"The balance was exhausted; {exact(settlement.unsettled_amount)} 0G are still owed."
         )
     return " ".join(sentences)
+
+
+def overcharge(settlement: Settlement) -> int:
+    """Neuron that the provider took beyond the exact fees of the requests it settled.
+
+    A request made elsewhere costs at least one unit at the provider's lowest price. What is left
+    of a settlement that paid requests of ours, and is less than that, paid for no request at all.
+    """
+    surplus = settlement.amount - settlement.matched
+    is_plain = settlement.status == Status.SUCCESS and settlement.matched
+    return surplus if is_plain and 0 < surplus < _cheapest_request(settlement) else 0
+
+
+def _cheapest_request(settlement: Settlement) -> int:
+    """Neuron; 0 where a provider's listing does not tell the prices of all its models."""
+    services = Service.objects.on(settlement.network)
+    service = services.filter(provider=settlement.provider).first()
+    if service is None or service.snapshot().info.multi_model:
+        return 0
+    changed = service.changes.filter(field__in=("input_price", "output_price"))
+    former = [int(price) for price in changed.values_list("before", flat=True)]
+    prices = [int(service.input_price), int(service.output_price), *former]
+    return min((price for price in prices if price), default=0)
 
 
 def _paid(settlement: Settlement) -> str:
@@ -235,6 +285,12 @@ def _paid(settlement: Settlement) -> str:
         what = f"a part of {_count(1, payments)}"
     if settlement.matched == settlement.amount:
         return f"{settled}: exactly {what}."
+    if surplus := overcharge(settlement):
+        fees = "fees are" if len(payments) > 1 else "fee is"
+        return (
+            f"{settled} for {what}, whose exact {fees} {exact(settlement.matched)} 0G: "
+            f"the provider charged {surplus} neuron more."
+        )
     return f"{settled}: {exact(settlement.matched)} 0G of it for {what}."
 
 
