@@ -11,6 +11,7 @@ from accounts.models import AccountEvent, Wallet
 from accounts.settlements import Item
 from marketplace import indexing
 from marketplace.indexing import Reading
+from marketplace.service_events import ServiceReader
 from zgcompute.addresses import same
 from zgcompute.chain import Chain
 from zgcompute.networks import Network
@@ -82,7 +83,7 @@ class AccountReader:
 
 
 def _readers(reader: AccountReader) -> tuple[indexing.Reader, ...]:
-    return (reader,)
+    return (ServiceReader(), reader)
 
 
 def _explained(wallets: set[Wallet], network: Network) -> set[Wallet]:

@@ -22,6 +22,7 @@ from marketplace.network import is_local
 from marketplace.queries import PROBE_OVERDUE, ServiceQuerySet
 from marketplace.reported import Reported as Reported
 from marketplace.reported import StatusReadings
+from marketplace.service_events import ServiceEvent as ServiceEvent
 from marketplace.verifications import ProviderVerification as ProviderVerification
 from zgcompute import types
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,9 +17,10 @@ from marketplace import indexing
 from marketplace.models import NetworkState, Service
 from tests.accounts import books, cast
 from tests.accounts.cast import NETWORK, zg
-from zgcompute.errors import RpcUnreachable
+from zgcompute.errors import ChainError, RpcRefused, RpcUnreachable
+from zgcompute.networks import Network
 from zgcompute.testing import FakeChain
-from zgcompute.types import Event
+from zgcompute.types import Block, Event
 
 
 class Killed(Exception):
@@ -173,3 +175,52 @@ def test_blocks_replaced_while_they_are_read_are_not_believed(
     with pytest.raises(RpcUnreachable, match="replaced while they were being read"):
         events.read_events(torn, NETWORK)
     assert NetworkState.of("devnet").events_block in (None, 0)
+
+
+class Moody(FakeChain):
+    """Answers every fifth question about blocks and events with an error."""
+
+    def __init__(self, chain: FakeChain) -> None:
+        vars(self).update(vars(chain))
+        self.asked = 0
+
+    def events(self, from_block: int, to_block: int) -> tuple[Event, ...]:
+        self._count()
+        return super().events(from_block, to_block)
+
+    def blocks(self, numbers: Sequence[int]) -> dict[int, Block]:
+        self._count()
+        return super().blocks(numbers)
+
+    def _count(self) -> None:
+        self.asked += 1
+        if self.asked % 5 == 0:
+            raise (RpcUnreachable if self.asked % 2 else RpcRefused)("not now")
+
+
+def test_ten_thousand_blocks_of_the_past_are_read_behind_a_moody_node(
+    eventful: FakeChain, alice: Wallet, aurora: Service
+) -> None:
+    public = replace(NETWORK, local=False, first_block=1)
+    for _ in range(5):
+        eventful.mine(2_000)
+        eventful.apply(eventful.calls.transfer(aurora.provider, zg("0.5")), alice.address)
+        eventful.settle(alice.address, aurora.provider, zg("0.0001"))
+    eventful.mine(2)
+    restart(alice)
+    undisturbed = read_past(eventful, public, alice)
+    assert len(undisturbed["Settlement"]) == 7
+    restart(alice)
+    assert read_past(Moody(eventful), public, alice) == undisturbed
+
+
+def read_past(chain: FakeChain, network: Network, alice: Wallet) -> books.Rows:
+    """Let the workers try until everything has been read."""
+    for _ in range(50):
+        for work in (events.read_events, events.read_past_events):
+            with suppress(ChainError):
+                work(chain, network)
+    assert NetworkState.of("devnet").is_history_complete
+    refresh.mirror(chain, network, [alice])
+    books.require_balance(alice)
+    return books.dump()
