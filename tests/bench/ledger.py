@@ -99,7 +99,7 @@ def _measured() -> list[Cost]:
         costs.append(
             cost(f"a wallet with {SUB_ACCOUNTS} sub-accounts, again", ONE_WALLET, mirror(1))
         )
-        for count in (10, 100, WALLETS, WALLETS):
+        for count in (10, 100, WALLETS):
             what = f"{count:,} wallets with {PROVIDERS_EACH} sub-accounts"
             costs.append(cost(what, _most_posts(count), mirror(count)))
         assert SubAccount.objects.count() == SUB_ACCOUNTS + PROVIDERS_EACH * (WALLETS - 1)
@@ -140,7 +140,7 @@ def _fund(url: str, users: Iterable[str], providers: Iterable[str]) -> None:
     from zgcompute._codec import ledger_interface
 
     encode, chosen, people = ledger_interface().encode, list(providers), list(users)
-    _send(url, [("anvil_autoImpersonateAccount", (True,))])
+    _send(url, [("anvil_autoImpersonateAccount", (True,)), ("evm_setAutomine", (False,))])
     _send(url, [("anvil_setBalance", (user, hex(1000 * ZG))) for user in people])
     calls: list[Call] = []
     for user in people:
@@ -149,14 +149,15 @@ def _fund(url: str, users: Iterable[str], providers: Iterable[str]) -> None:
         for provider in chosen:
             data = encode("transferFund", provider, "inference-v1.0", ZG)
             calls.append(_transaction(user, LEDGER, data, 0))
-    _send(url, calls)
-    while any(int(count, 16) for count in _send(url, [("txpool_status", ())])[0].values()):
-        _send(url, [("evm_mine", ())])
+    for start in range(0, len(calls), _SENT_AT_ONCE):  # the node's pool does not hold them all
+        _send(url, calls[start : start + _SENT_AT_ONCE])
+        while any(int(count, 16) for count in _send(url, [("txpool_status", ())])[0].values()):
+            _send(url, [("evm_mine", ())])
 
 
 def _transaction(sender: str, to: str, data: str, value: int) -> Call:
     """The node takes up a batch in any order, so every call has its number."""
-    request = {"from": sender, "to": to, "data": data, "value": hex(value), "gas": hex(1_000_000)}
+    request = {"from": sender, "to": to, "data": data, "value": hex(value), "gas": hex(700_000)}
     request["nonce"] = hex(_sent.get(sender, 0))
     _sent[sender] = _sent.get(sender, 0) + 1
     return "eth_sendTransaction", (request,)
