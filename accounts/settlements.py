@@ -17,9 +17,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from accounts.models import AccountEvent, Payment, Settlement, Usage, Wallet
-from marketplace.models import Service
 from zgcompute.addresses import same
-from zgcompute.amounts import exact
 from zgcompute.types import Address, Event
 
 RECORDED_LATE = timedelta(seconds=10)  # our record of an answer may follow the provider's
@@ -34,14 +32,6 @@ class Status(IntEnum):
     NO_TEE_SIGNER = 3
     INVALID_NONCE = 4
     INVALID_SIGNATURE = 5
-
-
-_REFUSALS = {
-    Status.PROVIDER_MISMATCH: "it was not the provider's own",
-    Status.NO_TEE_SIGNER: "the provider's signer is not acknowledged",
-    Status.INVALID_NONCE: "it came out of order",
-    Status.INVALID_SIGNATURE: "its signature was not the provider's signer's",
-}
 
 
 @dataclass(slots=True)
@@ -231,78 +221,3 @@ def _unpay(rows: QuerySet[Settlement]) -> None:
         usage.save(update_fields=["paid", "settlement"])
         payment.delete()
     rows.exclude(matched=0).update(matched=0)
-
-
-def explanation(settlement: Settlement) -> str:
-    """What the settlement paid for, in words, with every difference named."""
-    if settlement.status not in (Status.SUCCESS, Status.PARTIAL):
-        return _refused(settlement)
-    sentences = [_paid(settlement)]
-    elsewhere = settlement.amount - settlement.matched
-    if elsewhere and settlement.matched and not overcharge(settlement):
-        sentences.append(
-            f"The other {exact(elsewhere)} 0G were not used here: for instance with an API key."
-        )
-    if settlement.status == Status.PARTIAL:
-        sentences.append(
-            f"The balance was exhausted; {exact(settlement.unsettled_amount)} 0G are still owed."
-        )
-    return " ".join(sentences)
-
-
-def overcharge(settlement: Settlement) -> int:
-    """Neuron that the provider took beyond the exact fees of the requests it settled.
-
-    A request made elsewhere costs at least one unit at the provider's lowest price. What is left
-    of a settlement that paid requests of ours, and is less than that, paid for no request at all.
-    """
-    surplus = settlement.amount - settlement.matched
-    is_plain = settlement.status == Status.SUCCESS and settlement.matched
-    return surplus if is_plain and 0 < surplus < _cheapest_request(settlement) else 0
-
-
-def _cheapest_request(settlement: Settlement) -> int:
-    """Neuron; 0 where a provider's listing does not tell the prices of all its models."""
-    services = Service.objects.on(settlement.network)
-    service = services.filter(provider=settlement.provider).first()
-    if service is None or service.snapshot().info.multi_model:
-        return 0
-    changed = service.changes.filter(field__in=("input_price", "output_price"))
-    former = [int(price) for price in changed.values_list("before", flat=True)]
-    prices = [int(service.input_price), int(service.output_price), *former]
-    return min((price for price in prices if price), default=0)
-
-
-def _paid(settlement: Settlement) -> str:
-    settled = f"Settled {exact(settlement.amount)} 0G"
-    payments = list(settlement.payments.all())
-    if not payments:
-        return f"{settled}: not used here, but for instance with an API key."
-    partly = sum(payment.usage.settlement_id != settlement.pk for payment in payments)
-    whole = _count(len(payments) - partly, payments)
-    what = f"{whole} and a part of another" if partly and len(payments) > partly else whole
-    if partly == len(payments):
-        what = f"a part of {_count(1, payments)}"
-    if settlement.matched == settlement.amount:
-        return f"{settled}: exactly {what}."
-    if surplus := overcharge(settlement):
-        fees = "fees are" if len(payments) > 1 else "fee is"
-        return (
-            f"{settled} for {what}, whose exact {fees} {exact(settlement.matched)} 0G: "
-            f"the provider charged {surplus} neuron more."
-        )
-    return f"{settled}: {exact(settlement.matched)} 0G of it for {what}."
-
-
-def _count(number: int, payments: Sequence[Payment]) -> str:
-    noun = "answer" if all(p.usage.kind == "chatbot" for p in payments) else "request"
-    return f"your {number} {noun}s" if number != 1 else f"your {noun}"
-
-
-def _refused(settlement: Settlement) -> str:
-    known = settlement.status in _REFUSALS
-    reason = _REFUSALS[Status(settlement.status)] if known else "for a reason not known here"
-    return (
-        f"The contract refused this settlement: {reason}. Nothing was taken; "
-        f"{exact(settlement.unsettled_amount)} 0G are still owed."
-    )

@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from accounts import events, finality, settlements, usage
+from accounts import explanations as words
 from accounts.models import AccountEvent, Payment, Settlement, Usage, Wallet
 from marketplace import indexing
 from marketplace.models import NetworkState, Service, ServiceChange
@@ -30,7 +31,9 @@ def read(chain: FakeChain) -> set[Wallet]:
 
 
 def explanations() -> list[str]:
-    return [settlements.explanation(row) for row in Settlement.objects.order_by("pk")]
+    rows = Settlement.objects.order_by("pk")
+    lowest = words.lowest_prices(rows)
+    return [words.explanation(row, lowest) for row in rows]
 
 
 def test_a_settlement_is_exactly_the_two_answers_it_paid_for(
