@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from accounts import activity, narration, picture, settlements, usage_report
+from accounts import activity, explanations, narration, picture, usage_report
 from accounts.models import (
     Ledger,
     ProviderSession,
@@ -132,13 +132,14 @@ def settlement_rows(
     """The latest settlements, each with what it paid for."""
     found = wallet.settlements.filter(network=network.slug).prefetch_related("payments__usage")
     rows = list(found[:SHOWN])
+    lowest = explanations.lowest_prices(rows)
     decimals = exact_decimals(n for row in rows for n in (row.amount, row.matched))
     return [
         SettlementRow(
             row,
             decimals,
             names.get(row.provider, "a provider"),
-            settlements.explanation(row),
+            explanations.explanation(row, lowest),
             network.transaction_url(row.transaction_hash),
         )
         for row in rows

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts import sessions
+from accounts import booking, events, sessions
 from accounts.models import Ledger, Refund, SubAccount, Wallet
+from marketplace import forks
 from marketplace.models import NetworkState, Service
 from zgcompute import types
 from zgcompute.chain import Chain
@@ -29,6 +30,14 @@ _MIRRORED = (
     "block_number",
     "refreshed_at",
     "problem",
+)
+_ACCOUNT_COLUMNS = (
+    "balance",
+    "pending_refund",
+    "nonce",
+    "acknowledged",
+    "generation",
+    "revoked_bitmap",
 )
 ACTIVE = timedelta(minutes=15)
 _OVERTAKING = timedelta(seconds=20)  # longer than a read takes, shorter than a new chain's start
@@ -58,13 +67,25 @@ def mirror(chain: Chain, network: Network, wallets: Iterable[Wallet]) -> None:
     if not chosen:
         return
     try:
-        states = chain.wallets(list(chosen))
+        states = _read(chain, network, list(chosen))
     except ChainError as error:
         _note_problem(network, chosen.values(), error)
         raise
     lock_time = _lock_time(network)
     for address, wallet in chosen.items():
         _write(wallet, network, states[types.Address(address)], lock_time)
+
+
+def _read(
+    chain: Chain, network: Network, users: Sequence[str]
+) -> Mapping[types.Address, types.WalletState]:
+    """Read all at one height, and on the chain that everything else here rests on."""
+    states = chain.wallets(users)
+    at = next(iter(states.values()))
+    if forks.contradicts(network.slug, at.block_number, at.block_hash):
+        events.follow_head(chain, network, chain.block())
+    forks.remember(network.slug, at.block_number, at.block_hash)
+    return states
 
 
 def _lock_time(network: Network) -> timedelta:
@@ -157,20 +178,24 @@ def _note_problem(network: Network, wallets: Iterable[Wallet], error: ChainError
 def _write(
     wallet: Wallet, network: Network, state: types.WalletState, lock_time: timedelta
 ) -> None:
-    locked = Ledger.objects.select_for_update()  # one writer at a time, or both add their refunds
+    locked = Ledger.objects.select_for_update()  # one writer at a time, or both book the same
     row, _ = locked.get_or_create(wallet=wallet, network=network.slug)
-    if _is_overtaken(row, state):
+    is_replaced = forks.contradicts(network.slug, state.block_number, state.block_hash)
+    if is_replaced or _is_overtaken(row, state):
         return
-    ledger = state.ledger
-    row.wallet_balance = state.balance
-    row.exists = ledger is not None
-    row.available, row.total = (ledger.available, ledger.total) if ledger else (0, 0)
-    row.block_number, row.refreshed_at, row.problem = state.block_number, timezone.now(), ""
-    row.save(update_fields=_MIRRORED)
-    kept = [_write_sub_account(wallet, network, found, lock_time) for found in state.sub_accounts]
-    gone = SubAccount.objects.filter(wallet=wallet, network=network.slug)
-    gone.exclude(pk__in=[row.pk for row in kept]).delete()
-    sessions.forget_revoked(wallet, network.slug, {row.provider: row.generation for row in kept})
+    known = SubAccount.objects.filter(wallet=wallet, network=network.slug)
+    accounts = {account.provider: account for account in known.prefetch_related("refunds")}
+    before = booking.mirrored(row, accounts.values())
+    _write_ledger(row, state)
+    for found in state.sub_accounts:
+        account = accounts.pop(found.provider, None) or _new(wallet, network, found)
+        _write_sub_account(account, found, lock_time)
+    if accounts:
+        known.filter(pk__in=[gone.pk for gone in accounts.values()]).delete()
+    known.update(refreshed_at=row.refreshed_at)
+    booking.book(row, before, booking.read(state))
+    generations = {str(found.provider): found.generation for found in state.sub_accounts}
+    sessions.forget_revoked(wallet, network.slug, generations)
 
 
 def _is_overtaken(row: Ledger, state: types.WalletState) -> bool:
@@ -181,33 +206,42 @@ def _is_overtaken(row: Ledger, state: types.WalletState) -> bool:
     return is_recent and row.block_number > state.block_number
 
 
-def _write_sub_account(
-    wallet: Wallet, network: Network, found: types.SubAccount, lock_time: timedelta
-) -> SubAccount:
-    mine: dict[str, Any] = {"wallet": wallet, "network": network.slug, "provider": found.provider}
-    _forget_report(SubAccount.objects.filter(**mine).exclude(nonce=found.nonce))
-    row, _ = SubAccount.objects.update_or_create(
-        **mine,
-        defaults={
-            "balance": found.balance,
-            "pending_refund": found.pending_refund,
-            "nonce": found.nonce,
-            "acknowledged": found.acknowledged,
-            "generation": found.generation,
-            "revoked_bitmap": found.revoked_bitmap,
-            "refreshed_at": timezone.now(),
-        },
-    )
-    row.refunds.all().delete()
-    Refund.objects.bulk_create(
-        _refund(row, refund, lock_time) for refund in found.refunds if not refund.processed
-    )
-    return row
+def _write_ledger(row: Ledger, state: types.WalletState) -> None:
+    ledger = state.ledger
+    row.wallet_balance = state.balance
+    row.exists = ledger is not None
+    row.available, row.total = (ledger.available, ledger.total) if ledger else (0, 0)
+    row.block_number, row.refreshed_at, row.problem = state.block_number, timezone.now(), ""
+    row.save(update_fields=_MIRRORED)
+
+
+def _new(wallet: Wallet, network: Network, found: types.SubAccount) -> SubAccount:
+    return SubAccount(wallet=wallet, network=network.slug, provider=found.provider)
+
+
+def _write_sub_account(row: SubAccount, found: types.SubAccount, lock_time: timedelta) -> None:
+    """Most reads find most sub-accounts as they were: only what differs is written."""
+    columns = {name: getattr(found, name) for name in _ACCOUNT_COLUMNS}
+    if row.pk is None or any(getattr(row, name) != value for name, value in columns.items()):
+        if row.pk is not None and row.nonce != found.nonce:
+            _forget_report(SubAccount.objects.filter(pk=row.pk))
+        for name, value in columns.items():
+            setattr(row, name, value)
+        row.refreshed_at = timezone.now()
+        row.save(update_fields=None if row.pk is None else [*columns, "refreshed_at"])
+    refunds = [_refund(row, refund, lock_time) for refund in found.refunds if not refund.processed]
+    if list(map(_told, refunds)) != list(map(_told, row.refunds.all())):
+        row.refunds.all().delete()
+        Refund.objects.bulk_create(refunds)
 
 
 def _forget_report(settled: QuerySet[SubAccount]) -> None:
     """What the provider called unsettled is void once it settled, which moves the nonce."""
     settled.update(unsettled=None, unsettled_at=None, unsettled_problem="")
+
+
+def _told(refund: Refund) -> tuple[int, int, datetime, datetime]:
+    return refund.index, int(refund.amount), refund.created_at, refund.payable_at
 
 
 def _refund(row: SubAccount, refund: types.Refund, lock_time: timedelta) -> Refund:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from accounts import settlements, sums
+from accounts import explanations, sums
 from accounts.models import Payment, Settlement, Wallet
 from accounts.periods import Excerpt, Paging, paging
 from marketplace.models import Service
@@ -69,6 +69,7 @@ def _rows(
     names: Mapping[str, str],
 ) -> list[Row]:
     running = _running(mine, page[0]) if page else {}
+    lowest = explanations.lowest_prices(page)
     found = []
     for row in page:
         payments = list(row.payments.all())
@@ -76,7 +77,7 @@ def _rows(
             Row(
                 settlement=row,
                 name=names.get(row.provider, ""),
-                explanation=settlements.explanation(row),
+                explanation=explanations.explanation(row, lowest),
                 url=network.transaction_url(row.transaction_hash),
                 payments=payments[:PAYMENTS],
                 hidden=max(0, len(payments) - PAYMENTS),

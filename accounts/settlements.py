@@ -2,7 +2,8 @@
 
 A provider settles whole requests, so a successful settlement pays whole fees, the oldest first,
 and passes over one that is larger than what is left of it; one that found the balance exhausted
-(PARTIAL) may pay a part. What nothing here explains was used elsewhere, and is shown as such.
+(PARTIAL) may pay a part. What nothing here explains was used elsewhere, and is shown as such,
+unless it is too little for any request: then the provider charged more than the exact fees.
 """
 
 from __future__ import annotations
@@ -15,9 +16,8 @@ from enum import IntEnum
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from accounts.models import Payment, Settlement, Usage, Wallet
+from accounts.models import AccountEvent, Payment, Settlement, Usage, Wallet
 from zgcompute.addresses import same
-from zgcompute.amounts import exact
 from zgcompute.types import Address, Event
 
 RECORDED_LATE = timedelta(seconds=10)  # our record of an answer may follow the provider's
@@ -32,14 +32,6 @@ class Status(IntEnum):
     NO_TEE_SIGNER = 3
     INVALID_NONCE = 4
     INVALID_SIGNATURE = 5
-
-
-_REFUSALS = {
-    Status.PROVIDER_MISMATCH: "it was not the provider's own",
-    Status.NO_TEE_SIGNER: "the provider's signer is not acknowledged",
-    Status.INVALID_NONCE: "it came out of order",
-    Status.INVALID_SIGNATURE: "its signature was not the provider's signer's",
-}
 
 
 @dataclass(slots=True)
@@ -114,6 +106,46 @@ def _give(item: Item, events: Iterable[Event]) -> None:
         (item.spent if event.name == "FundSpent" else item.levels).append(event)
 
 
+def adopt(wallet: Wallet, network: str, steps: Iterable[AccountEvent]) -> None:
+    """Keep the settlements among a wallet's `steps`, and match them with its usage.
+
+    One that is older than others that have paid already takes its turn before them.
+    """
+    rows = {
+        (step.transaction_hash, step.log_index): _settlement(wallet, network, step)
+        for step in steps
+        if step.kind == AccountEvent.Kind.SETTLEMENT
+    }
+    known = Settlement.objects.filter(network=network, transaction_hash__in={k[0] for k in rows})
+    for row in known:
+        rows.pop((row.transaction_hash, row.log_index), None)
+    Settlement.objects.bulk_create(rows.values(), ignore_conflicts=True)
+    for provider in {row.provider for row in rows.values()}:
+        oldest = min(row.block_number for row in rows.values() if row.provider == provider)
+        mine = Settlement.objects.filter(wallet=wallet, network=network, provider=provider)
+        with transaction.atomic():
+            Wallet.objects.select_for_update().get(pk=wallet.pk)
+            _unpay(mine.filter(block_number__gte=oldest))
+            match(wallet, network, provider)
+
+
+def _settlement(wallet: Wallet, network: str, step: AccountEvent) -> Settlement:
+    return Settlement(
+        wallet=wallet,
+        network=network,
+        provider=step.provider,
+        transaction_hash=step.transaction_hash,
+        log_index=step.log_index,
+        block_number=step.block_number,
+        block_hash=step.block_hash,
+        status=step.status,
+        amount=step.amount,
+        unsettled_amount=step.unsettled_amount,
+        balance_after=step.balance,
+        settled_at=step.happened_at,
+    )
+
+
 @transaction.atomic
 def match(wallet: Wallet, network: str, provider: str) -> None:
     """Pay unsettled usage from settlements that are not explained in full yet, oldest first."""
@@ -132,18 +164,43 @@ def match(wallet: Wallet, network: str, provider: str) -> None:
 
 def _pay(settlement: Settlement, unpaid: QuerySet[Usage]) -> None:
     rest = settlement.amount - settlement.matched
-    for usage in unpaid.filter(happened_at__lte=settlement.settled_at + RECORDED_LATE):
-        amount = min(rest, usage.unpaid)
-        is_whole = amount == usage.unpaid
-        if not is_whole and (not amount or settlement.status != Status.PARTIAL):
-            continue
-        Payment.objects.create(settlement=settlement, usage=usage, amount=amount)
+    used = list(unpaid.filter(happened_at__lte=settlement.settled_at + RECORDED_LATE))
+    paid = _whole(used, rest)
+    rest -= sum(usage.unpaid for usage in paid)
+    parts = [(usage, usage.unpaid) for usage in paid]
+    partly = next((usage for usage in used if usage not in paid), None)
+    if settlement.status == Status.PARTIAL and rest and partly:
+        parts.append((partly, min(rest, partly.unpaid)))
+        rest -= parts[-1][1]
+    if not parts:
+        return
+    payments = [Payment(settlement=settlement, usage=u, amount=amount) for u, amount in parts]
+    Payment.objects.bulk_create(payments, batch_size=100)
+    for usage, amount in parts:
         usage.paid += amount
-        usage.settlement = settlement if is_whole else None
-        usage.save(update_fields=["paid", "settlement"])
-        rest -= amount
+        usage.settlement = settlement if not usage.unpaid else None
+    Usage.objects.bulk_update([u for u, _ in parts], ["paid", "settlement"], batch_size=100)
     settlement.matched = settlement.amount - rest
     settlement.save(update_fields=["matched"])
+
+
+def _whole(used: Sequence[Usage], amount: int) -> list[Usage]:
+    """The oldest of `used` whose whole fees fit into `amount`.
+
+    A provider's order may differ from ours by a request: where another one in place of the
+    youngest makes up the amount exactly, it is taken.
+    """
+    fitting: list[Usage] = []
+    passed: list[Usage] = []
+    for usage in used:
+        is_fitting = usage.unpaid <= amount
+        (fitting if is_fitting else passed).append(usage)
+        amount -= usage.unpaid if is_fitting else 0
+    by_fee = {usage.unpaid: usage for usage in reversed(passed)}
+    for usage in reversed(fitting) if amount else ():
+        if other := by_fee.get(usage.unpaid + amount):
+            return [one for one in fitting if one is not usage] + [other]
+    return fitting
 
 
 @transaction.atomic
@@ -151,55 +208,16 @@ def undo_above(network: str, block_number: int) -> None:
     """Forget settlements above a block that the chain replaced; their usage is unpaid again."""
     gone = Settlement.objects.filter(network=network, block_number__gt=block_number)
     list(Wallet.objects.select_for_update().filter(pk__in=gone.values("wallet")))
-    for payment in Payment.objects.filter(settlement__in=gone):
+    _unpay(gone)
+    gone.delete()
+
+
+def _unpay(rows: QuerySet[Settlement]) -> None:
+    """Let settlements have paid nothing: their usage is unpaid again."""
+    for payment in Payment.objects.filter(settlement__in=rows):
         usage = Usage.objects.get(pk=payment.usage_id)
         usage.paid -= payment.amount
         usage.settlement = None
         usage.save(update_fields=["paid", "settlement"])
-    gone.delete()
-
-
-def explanation(settlement: Settlement) -> str:
-    """What the settlement paid for, in words, with every difference named."""
-    if settlement.status not in (Status.SUCCESS, Status.PARTIAL):
-        return _refused(settlement)
-    sentences = [_paid(settlement)]
-    elsewhere = settlement.amount - settlement.matched
-    if elsewhere and settlement.matched:
-        sentences.append(
-            f"The other {exact(elsewhere)} 0G were not used here: for instance with an API key."
-        )
-    if settlement.status == Status.PARTIAL:
-        sentences.append(
-            f"The balance was exhausted; {exact(settlement.unsettled_amount)} 0G are still owed."
-        )
-    return " ".join(sentences)
-
-
-def _paid(settlement: Settlement) -> str:
-    settled = f"Settled {exact(settlement.amount)} 0G"
-    payments = list(settlement.payments.all())
-    if not payments:
-        return f"{settled}: not used here, but for instance with an API key."
-    partly = sum(payment.usage.settlement_id != settlement.pk for payment in payments)
-    whole = _count(len(payments) - partly, payments)
-    what = f"{whole} and a part of another" if partly and len(payments) > partly else whole
-    if partly == len(payments):
-        what = f"a part of {_count(1, payments)}"
-    if settlement.matched == settlement.amount:
-        return f"{settled}: exactly {what}."
-    return f"{settled}: {exact(settlement.matched)} 0G of it for {what}."
-
-
-def _count(number: int, payments: Sequence[Payment]) -> str:
-    noun = "answer" if all(p.usage.kind == "chatbot" for p in payments) else "request"
-    return f"your {number} {noun}s" if number != 1 else f"your {noun}"
-
-
-def _refused(settlement: Settlement) -> str:
-    known = settlement.status in _REFUSALS
-    reason = _REFUSALS[Status(settlement.status)] if known else "for a reason not known here"
-    return (
-        f"The contract refused this settlement: {reason}. Nothing was taken; "
-        f"{exact(settlement.unsettled_amount)} 0G are still owed."
-    )
+        payment.delete()
+    rows.exclude(matched=0).update(matched=0)

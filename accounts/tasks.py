@@ -15,7 +15,7 @@ from celery import shared_task
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from accounts import events, following, refresh
+from accounts import booking, events, following, refresh
 from accounts.models import Transaction, Wallet
 from marketplace.leases import lease
 from marketplace.models import NetworkState
@@ -31,6 +31,7 @@ def follow_transactions(network: str) -> None:
     with _alone("follow_transactions", network) as mine:
         if mine:
             following.follow(chain(network), served()[network])
+            booking.explain_sent(network)
 
 
 @shared_task
@@ -40,6 +41,14 @@ def read_events(network: str) -> None:
         if mine:
             named = events.read_events(chain(network), served()[network])
             refresh.refresh(chain(network), served()[network], named)
+
+
+@shared_task
+def read_past_events(network: str) -> None:
+    """Read on into the past, until the contracts' first block."""
+    with _alone("read_past_events", network) as mine:
+        if mine:
+            events.read_past_events(chain(network), served()[network])
 
 
 @shared_task

@@ -40,6 +40,7 @@ TIMETABLE = {
     "marketplace.tasks.verify_waiting": 5,
     "accounts.tasks.follow_transactions": 0,
     "accounts.tasks.read_events": 0,
+    "accounts.tasks.read_past_events": 0,
     "accounts.tasks.refresh_active_wallets": 15,
     "chat.tasks.close_lost_streams": 15,
     "chat.tasks.check_answers": 15,

@@ -14,14 +14,13 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from marketplace import history
+from marketplace import history, service_events
 from marketplace.models import NetworkState, Service
+from marketplace.storable import MAX_ADDITIONAL_INFO, MAX_MODEL, MAX_URL, MAX_WORD, storable
 from zgcompute import types
 from zgcompute.chain import Chain
 from zgcompute.errors import Error
 
-MAX_URL = 2_000
-MAX_ADDITIONAL_INFO = 32_768
 _MAX_SECONDS = 2**63 - 1  # the database's widest integer; the contract's is wider
 _MIRRORED = (
     "service_type",
@@ -92,6 +91,7 @@ def _apply(services: Iterable[types.Service], network: str, now: datetime) -> Ch
     removed = Service.objects.listed().filter(pk__in=gone).update(removed_at=now)
     Service.objects.on(network).listed().update(seen_at=now)
     history.store(differences + history.removals(gone, now))
+    service_events.tell(fresh)
     return Changes(len(fresh), len(changed), returned, removed)
 
 
@@ -107,19 +107,14 @@ def _update(row: Service, columns: dict[str, Any]) -> bool:
 
 def _columns(service: types.Service) -> dict[str, Any]:
     return {
-        "service_type": _text(service.service_type, 100),
-        "url": _text(service.url, MAX_URL),
-        "model": _text(service.model, 300),
-        "verifiability": _text(service.verifiability, 100),
+        "service_type": storable(service.service_type, MAX_WORD),
+        "url": storable(service.url, MAX_URL),
+        "model": storable(service.model, MAX_MODEL),
+        "verifiability": storable(service.verifiability, MAX_WORD),
         "input_price": service.input_price,
         "output_price": service.output_price,
-        "additional_info": _text(service.additional_info, MAX_ADDITIONAL_INFO),
+        "additional_info": storable(service.additional_info, MAX_ADDITIONAL_INFO),
         "tee_signer": service.tee_signer,
         "tee_signer_acknowledged": service.tee_signer_acknowledged,
         "updated_at": min(service.updated_at, _MAX_SECONDS),
     }
-
-
-def _text(text: str, limit: int) -> str:
-    whole = text.encode("utf-8", "replace").decode("utf-8")
-    return whole.replace("\0", "")[:limit]

@@ -39,6 +39,7 @@ class ServiceChange(models.Model):
 
     service = models.ForeignKey("Service", models.CASCADE, related_name="changes", db_index=False)
     at = models.DateTimeField()
+    block_number = models.PositiveBigIntegerField(null=True)  # None: seen by a look, not an event
     field = models.CharField(max_length=40)
     before = models.TextField(blank=True)
     after = models.TextField(blank=True)
@@ -87,17 +88,40 @@ def removals(keys: Iterable[int], now: datetime) -> list[ServiceChange]:
 
 
 def store(found: list[ServiceChange]) -> None:
-    """Keep the changes, and forget the oldest of a service that has too many."""
-    ServiceChange.objects.bulk_create(found, batch_size=100)
+    """Keep what looks found and no event has told, and forget the oldest of too many."""
+    new = [change for change in found if not _is_told(change)]
+    ServiceChange.objects.bulk_create(new, batch_size=100)
     for service in {change.service_id for change in found}:
-        of_service = ServiceChange.objects.filter(service=service)
-        if too_old := list(of_service.values_list("pk", flat=True)[MOST:]):
-            of_service.filter(pk__in=too_old).delete()
+        _forget_oldest(service)
+
+
+def replace_told(service: Service, told: list[ServiceChange]) -> None:
+    """Keep what events tell of a service, in place of what they told before and what looks saw."""
+    of_service = ServiceChange.objects.filter(service=service)
+    of_service.exclude(block_number=None).delete()
+    for change in told:
+        seen = of_service.filter(block_number=None, field=change.field, after=change.after)
+        seen.filter(at__gte=change.at).delete()
+    ServiceChange.objects.bulk_create(told, batch_size=100)
+    _forget_oldest(service.pk)
 
 
 def lines(service: Service) -> list[Line]:
     """Return the newest changes of `service`, prices in the unit of its present type."""
     return [_line(service, change) for change in service.changes.all()[:SHOWN]]
+
+
+def _is_told(change: ServiceChange) -> bool:
+    """Whether the last event about that field says what the look found."""
+    rows = ServiceChange.objects.filter(service=change.service_id, field=change.field)
+    last = rows.exclude(block_number=None).first()
+    return last is not None and last.after == change.after
+
+
+def _forget_oldest(service: int) -> None:
+    of_service = ServiceChange.objects.filter(service=service)
+    if too_old := list(of_service.values_list("pk", flat=True)[MOST:]):
+        of_service.filter(pk__in=too_old).delete()
 
 
 def _change(row: Service, field: str, before: Any, after: Any, now: datetime) -> ServiceChange:

@@ -11,6 +11,7 @@ from django.utils.functional import cached_property
 
 from marketplace import destinations, prices, service_types, standing, trust
 from marketplace.fields import AddressField, NeuronField
+from marketplace.forks import ReadBlock as ReadBlock
 from marketplace.history import ServiceChange as ServiceChange
 from marketplace.measurements import AnswerSample as AnswerSample
 from marketplace.measurements import HealthHour as HealthHour
@@ -21,6 +22,7 @@ from marketplace.network import is_local
 from marketplace.queries import PROBE_OVERDUE, ServiceQuerySet
 from marketplace.reported import Reported as Reported
 from marketplace.reported import StatusReadings
+from marketplace.service_events import ServiceEvent as ServiceEvent
 from marketplace.verifications import ProviderVerification as ProviderVerification
 from zgcompute import types
 
@@ -33,7 +35,8 @@ class NetworkState(StatusReadings):
     """One network as our workers last saw it: block height, rules, and what went wrong since.
 
     A page is never older than it says: `seen_at` is when the chain last answered us,
-    `services_at` when the list of services was last complete.
+    `services_at` when the list of services was last complete. The events of all blocks from
+    `history_block` to `events_block` are read; `history_start` is the first worth reading.
     """
 
     network = models.SlugField(primary_key=True, max_length=31)
@@ -57,6 +60,8 @@ class NetworkState(StatusReadings):
 
     events_block = models.PositiveBigIntegerField(null=True)
     events_hash = models.CharField(max_length=66, blank=True)
+    history_block = models.PositiveBigIntegerField(null=True)
+    history_start = models.PositiveBigIntegerField(null=True)
 
     def __str__(self) -> str:
         return f"{self.network} at block {self.block_number}"
@@ -91,6 +96,20 @@ class NetworkState(StatusReadings):
     @property
     def is_reachable(self) -> bool:
         return self.seen_at is not None and not self.problem
+
+    @property
+    def is_history_complete(self) -> bool:
+        """Whether the events of all blocks from the contracts' first on have been read."""
+        if self.history_block is None or self.history_start is None:
+            return False
+        return self.history_block <= self.history_start
+
+    @property
+    def unread_past(self) -> int | None:
+        """Blocks of the past whose events are still to be read; None while nobody knows."""
+        if self.history_block is None or self.history_start is None:
+            return None
+        return max(0, self.history_block - self.history_start)
 
     @property
     def contracts(self) -> types.Contracts | None:

@@ -7,8 +7,9 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from zgcompute import _logs, _replies, _transactions, _wallets
+from zgcompute import _headers, _replies, _transactions, _wallets
 from zgcompute._codec import inference_interface, ledger_interface
+from zgcompute._logs import LogReader
 from zgcompute._recursion import kept_recursion_limit
 from zgcompute._rpc import TIMEOUT, Refusal, Request, Rpc, quantity, refused
 from zgcompute._transactions import parameters, reason_of, with_margin
@@ -49,6 +50,7 @@ class RpcChain:
     ) -> None:
         self._network = network
         self._rpc = rpc or Rpc(network, timeout=timeout)
+        self._logs = LogReader(self._rpc)
         self._contracts: Contracts | None = None
         self._sending = threading.Lock()
 
@@ -80,6 +82,9 @@ class RpcChain:
         if answer is None:
             raise ChainError(f"{self._network.name} has no block {number}.")
         return _replies.block(answer)
+
+    def blocks(self, numbers: Sequence[int]) -> dict[int, Block]:
+        return _headers.blocks(self._rpc, numbers)
 
     def block_number(self) -> int:
         return quantity(self._rpc.call("eth_blockNumber"))
@@ -128,7 +133,12 @@ class RpcChain:
         return quantity(self._rpc.call("eth_getTransactionCount", checksum(address), LATEST))
 
     def events(self, from_block: int, to_block: int) -> tuple[Event, ...]:
-        return _logs.events(self._rpc, self.contracts(), from_block, to_block)
+        if from_block > to_block:
+            return ()
+        return self._logs.events(self.contracts(), from_block, to_block)
+
+    def deployment_block(self) -> int:
+        return _headers.deployment_block(self._rpc, self._network.ledger)
 
     def simulate(self, call: UnsignedCall, sender: str) -> None:
         self._require_own(call)

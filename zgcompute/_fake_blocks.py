@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -25,6 +26,7 @@ GAS_USED = 100_000
 GAS_PRICE = 10**9
 FEE = GAS_USED * GAS_PRICE  # neuron that every fake transaction costs its sender
 START = 1_750_000_000  # Unix time of the first block
+_chains = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class FakeBlocks:
         self.constants = constants
         self.clock = START
         self.waiting: list[Entry] = []
+        self._chain = next(_chains)  # no two chains have a block in common
         self._fork = 0
         self._counter = 0
         self.mined = [Mined(self._header(0, "0x" + "0" * 64), State())]
@@ -194,7 +197,9 @@ class FakeBlocks:
         return Transaction(text, sender, to, data, value, nonce, block_number=None)
 
     def _header(self, number: int, parent: str) -> Block:
-        return Block(number, _digest("block", self._fork, number, parent), parent, self.clock)
+        return Block(
+            number, _digest("block", self._chain, self._fork, number, parent), parent, self.clock
+        )
 
 
 def _is_replaced(old: Transaction, new: Transaction) -> bool:

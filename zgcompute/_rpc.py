@@ -32,6 +32,12 @@ _NODE_TROUBLE = re.compile(
     r"|syncing|timed? ?out|unavailable|overloaded",
     re.IGNORECASE,
 )
+# For logs most refusals speak of the range, which is then split; these speak of the pace.
+_PACE = re.compile(
+    r"rate.?limit|too many requests|requests per|request count|quota|compute units|throttl"
+    r"|unavailable|overloaded|syncing",
+    re.IGNORECASE,
+)
 REVERTED = 3  # go-ethereum and anvil: execution reverted, with the revert data in `data`
 _LIMIT_EXCEEDED = -32005  # EIP-1474
 # go-ethereum answers a batch that is too long, or whose reply is, with these in one of the items.
@@ -278,11 +284,13 @@ def _refusal(error: object) -> Refusal:
 
 
 def _require_healthy_node(request: Request, answer: object) -> None:
-    if not isinstance(answer, Refusal) or request.method == "eth_getLogs":
-        return  # for logs, "limit exceeded" speaks of the range, which the caller then splits
-    if answer.is_revert:
+    if not isinstance(answer, Refusal) or answer.is_revert:
         return
-    if answer.code == _LIMIT_EXCEEDED or _NODE_TROUBLE.search(answer.message):
+    if request.method == "eth_getLogs":
+        in_trouble = _PACE.search(answer.message) is not None
+    else:
+        in_trouble = answer.code == _LIMIT_EXCEEDED or bool(_NODE_TROUBLE.search(answer.message))
+    if in_trouble:
         raise RpcUnreachable(f"An RPC node is in trouble: {read.text(answer.message, limit=200)}")
 
 

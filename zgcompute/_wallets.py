@@ -10,7 +10,7 @@ from zgcompute._codec import inference_interface, ledger_interface
 from zgcompute._rpc import Refusal, Request, Rpc, quantity, refused
 from zgcompute._views import LATEST, PAGE, Outputs, View, outputs_or_revert, read_pages, required
 from zgcompute.errors import LedgerMissing, TransactionReverted
-from zgcompute.types import Address, Contracts, Ledger, SubAccount, WalletState
+from zgcompute.types import Address, Block, Contracts, Ledger, SubAccount, WalletState
 
 _PER_USER = 3  # calls: balance, ledger, first page of sub-accounts
 
@@ -18,18 +18,21 @@ _PER_USER = 3  # calls: balance, ledger, first page of sub-accounts
 def wallets(rpc: Rpc, contracts: Contracts, users: Sequence[Address]) -> dict[Address, WalletState]:
     """Return the state of all `users` at one block height.
 
-    One POST for the height and one per `Rpc.max_batch` calls, three calls per user: two POSTs for
+    One POST for the block and one per `Rpc.max_batch` calls, three calls per user: two POSTs for
     up to 166 users. A user with more than 50 sub-accounts adds one POST per 1,000 of them.
     """
     asked = list(dict.fromkeys(users))
     if not asked:
         return {}
-    number = quantity(rpc.call("eth_blockNumber"))
-    requests = [request for user in asked for request in _requests(contracts, user, hex(number))]
+    block = _replies.block(rpc.call("eth_getBlockByNumber", LATEST, False))
+    at = hex(block.number)
+    requests = [request for user in asked for request in _requests(contracts, user, at)]
     answers = rpc.batch(requests)
     return {
-        user: _state(rpc, contracts, user, answers[at * _PER_USER : (at + 1) * _PER_USER], number)
-        for at, user in enumerate(asked)
+        user: _state(
+            rpc, contracts, user, answers[_PER_USER * place : _PER_USER * (place + 1)], block
+        )
+        for place, user in enumerate(asked)
     }
 
 
@@ -65,7 +68,7 @@ def _requests(contracts: Contracts, user: Address, block: str) -> list[Request]:
 
 
 def _state(
-    rpc: Rpc, contracts: Contracts, user: Address, answers: Sequence[Any], number: int
+    rpc: Rpc, contracts: Contracts, user: Address, answers: Sequence[Any], block: Block
 ) -> WalletState:
     balance, ledger, accounts = answers
     if isinstance(balance, Refusal):
@@ -76,8 +79,9 @@ def _state(
         user=user,
         balance=quantity(balance),
         ledger=_ledger_or_none(outputs_or_revert(rpc.network, _ledger(contracts, user), ledger)),
-        sub_accounts=sub_accounts(rpc, contracts, user, first, hex(number)),
-        block_number=number,
+        sub_accounts=sub_accounts(rpc, contracts, user, first, hex(block.number)),
+        block_number=block.number,
+        block_hash=block.hash,
     )
 
 

@@ -46,6 +46,9 @@ class Chain(Protocol):
     def block(self, number: int | None = None) -> Block:
         """A block's header; the latest for None. Raises ChainError if there is none."""
 
+    def blocks(self, numbers: Sequence[int]) -> dict[int, Block]:
+        """Many headers at once, by number; a block that is not there is left out."""
+
     def block_number(self) -> int:
         """The number of the latest block."""
 
@@ -89,6 +92,12 @@ class Chain(Protocol):
         """All known events of both contracts in that range (inclusive), in log order.
 
         Raises RpcUnreachable where `to_block` is not there yet.
+        """
+
+    def deployment_block(self) -> int:
+        """The block that brought the ledger contract: nothing before it concerns us.
+
+        Raises ChainError where no node remembers that far back.
         """
 
     def simulate(self, call: UnsignedCall, sender: str) -> None:

@@ -24,7 +24,8 @@ class Network:
     """One 0G chain with its compute contracts.
 
     `rpc_urls` are tried in order. `inference` may be None: the ledger contract then names the
-    recommended serving contract. `local` allows private provider addresses and the demo wallet;
+    recommended serving contract. `first_block` is one not after the contracts' deployment; 0 lets
+    it be searched for. `local` allows private provider addresses and the demo wallet;
     nothing else does.
     """
 
@@ -38,6 +39,7 @@ class Network:
     faucet: str = ""
     status_api: str = ""
     local: bool = False
+    first_block: int = 0
 
     def transaction_url(self, transaction_hash: str) -> str:
         """The explorer's page of a transaction, or "" where the network has no explorer."""
@@ -86,8 +88,8 @@ def load(path: str | Path | None = None) -> dict[str, Network]:
     """Return all networks by slug: the built-in ones, then those of the TOML file at `path`.
 
     A table `[slug]` of the file may hold name, chain_id, rpc_urls, ledger, inference, explorer,
-    faucet, status_api and local; for a built-in slug it may hold just what differs. The file is
-    what the environment variable ZG_NETWORKS_FILE names for the CLI and the site.
+    faucet, status_api, local and first_block; for a built-in slug it may hold just what differs.
+    The file is what the environment variable ZG_NETWORKS_FILE names for the CLI and the site.
     Raises ConfigurationError naming the file, the network and the key.
     """
     networks = dict(BUILT_IN)
@@ -138,6 +140,7 @@ def _value(where: str, key: str, value: Any) -> Any:
         "faucet": lambda: _url(value) if value else "",
         "status_api": lambda: _url(value) if value else "",
         "local": lambda: _typed(value, bool),
+        "first_block": lambda: _positive(value) if value else 0,
     }
     assert set(checks) == {part.name for part in fields(Network)} - {"slug"}
     if key not in checks:

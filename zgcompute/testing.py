@@ -83,6 +83,14 @@ class FakeChain:
             raise ChainError(f"{self._network.name} has no block {number}.")
         return mined[number].block
 
+    def blocks(self, numbers: Sequence[int]) -> dict[int, Block]:
+        mined = self._reachable().mined
+        return {number: mined[number].block for number in numbers if 0 <= number < len(mined)}
+
+    def deployment_block(self) -> int:
+        self._reachable()
+        return 0
+
     def block_number(self) -> int:
         return self.block().number
 
@@ -123,6 +131,7 @@ class FakeChain:
                 ledger=self._state().ledgers.get(user),
                 sub_accounts=self.sub_accounts(user),
                 block_number=self.block_number(),
+                block_hash=self.block().hash,
             )
             for user in map(checksum, users)
         }

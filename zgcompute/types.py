@@ -112,6 +112,7 @@ class WalletState:
     ledger: Ledger | None
     sub_accounts: tuple[SubAccount, ...]
     block_number: int = 0
+    block_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)

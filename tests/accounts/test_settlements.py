@@ -7,12 +7,15 @@ import pytest
 from django.utils import timezone
 
 from accounts import events, finality, settlements, usage
-from accounts.models import Payment, Settlement, Usage, Wallet
-from marketplace.models import NetworkState, Service
+from accounts import explanations as words
+from accounts.models import AccountEvent, Payment, Settlement, Usage, Wallet
+from marketplace import indexing
+from marketplace.models import NetworkState, Service, ServiceChange
 from tests.accounts import cast
 from tests.accounts.cast import NETWORK, zg
-from zgcompute import fees, types
+from zgcompute import amounts, fees, types
 from zgcompute.errors import RpcUnreachable
+from zgcompute.signers import LocalSigner
 from zgcompute.testing import FakeChain, fake_service
 
 
@@ -28,7 +31,9 @@ def read(chain: FakeChain) -> set[Wallet]:
 
 
 def explanations() -> list[str]:
-    return [settlements.explanation(row) for row in Settlement.objects.order_by("pk")]
+    rows = Settlement.objects.order_by("pk")
+    lowest = words.lowest_prices(rows)
+    return [words.explanation(row, lowest) for row in rows]
 
 
 def test_a_settlement_is_exactly_the_two_answers_it_paid_for(
@@ -272,7 +277,7 @@ def test_an_unreachable_chain_leaves_the_cursor_where_it_was(
 def test_a_long_history_is_read_in_bounded_ranges(
     chain: FakeChain, alice: Wallet, aurora: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "BLOCKS_AT_ONCE", 2)
+    monkeypatch.setattr(indexing, "BLOCKS_AT_ONCE", 2)
     chain.settle(alice.address, aurora.provider, zg("0.001"))
     chain.mine(6)
     while NetworkState.of("devnet").events_block != chain.block_number() - 2:
@@ -351,3 +356,108 @@ def test_a_settlement_on_a_local_chain_at_rest_is_read_without_another_block(
     monkeypatch.setattr(finality, "IDLE", timedelta(days=-1))
     events.read_events(chain, NETWORK)
     assert Settlement.objects.count() == 1
+
+
+def two_hundred(signer: LocalSigner, provider: str) -> list[int]:
+    """Fees of 200 answers of the last hours, none like another; oldest first."""
+    counted = [10**13 + 7919 * number**2 for number in range(200)]
+    wallet = cast.wallet_of(signer)
+    Usage.objects.bulk_create(
+        Usage(
+            wallet=wallet,
+            network="devnet",
+            provider=provider,
+            model="test-chat",
+            kind="chatbot",
+            fee=fee,
+            basis="usage",
+            happened_at=timezone.now() - timedelta(seconds=20 * (210 - number)),
+        )
+        for number, fee in enumerate(counted)
+    )
+    return counted
+
+
+def settle_in_three(chain: FakeChain, alice: Wallet, provider: str, counted: list[int]) -> None:
+    for batch in (counted[:70], counted[70:145], counted[145:]):
+        chain.settle(alice.address, provider, sum(batch))
+        read(chain)
+
+
+def test_two_hundred_requests_in_three_settlements_are_named_without_a_difference(
+    chain: FakeChain, alice: Wallet, aurora: Service
+) -> None:
+    counted = two_hundred(cast.ALICE, aurora.provider)
+    settle_in_three(chain, alice, aurora.provider, counted)
+    rows = list(Settlement.objects.order_by("block_number"))
+    assert [int(row.amount) - int(row.matched) for row in rows] == [0, 0, 0]
+    named = [
+        sorted(row.paid_usage.values_list("fee", flat=True), key=counted.index) for row in rows
+    ]
+    assert named == [counted[:70], counted[70:145], counted[145:]]
+    assert [text.split(": ")[1] for text in explanations()] == [
+        "exactly your 70 answers.",
+        "exactly your 75 answers.",
+        "exactly your 55 answers.",
+    ]
+
+
+def test_settlements_read_in_any_order_name_the_same_requests(
+    chain: FakeChain, alice: Wallet, aurora: Service
+) -> None:
+    counted = two_hundred(cast.ALICE, aurora.provider)
+    settle_in_three(chain, alice, aurora.provider, counted)
+    steps = list(AccountEvent.objects.filter(kind="settlement"))
+    paid = dict(Usage.objects.values_list("fee", "settlement__log_index"))
+    for order in ((2, 0, 1), (1, 2, 0)):
+        settlements.undo_above("devnet", 0)
+        for number in order:
+            settlements.adopt(alice, "devnet", [steps[number]])
+        assert dict(Usage.objects.values_list("fee", "settlement__log_index")) == paid
+        assert {row.amount - row.matched for row in Settlement.objects.all()} == {0}
+
+
+def test_a_provider_that_charges_a_neuron_more_is_pointed_out_with_both_numbers(
+    chain: FakeChain, alice: Wallet, aurora: Service
+) -> None:
+    counted = two_hundred(cast.ALICE, aurora.provider)
+    chain.settle(alice.address, aurora.provider, sum(counted[:70]))
+    chain.settle(alice.address, aurora.provider, sum(counted[70:]) + 1)
+    read(chain)
+    told = explanations()
+    assert told[0].endswith("exactly your 70 answers.")
+    exact_fees = amounts.exact(sum(counted[70:]))
+    assert told[1] == (
+        f"Settled {amounts.exact(sum(counted[70:]) + 1)} 0G for your 130 answers, whose exact "
+        f"fees are {exact_fees} 0G: the provider charged 1 neuron more."
+    )
+
+
+def test_what_a_request_elsewhere_may_have_cost_is_no_overcharge(
+    chain: FakeChain, alice: Wallet, aurora: Service
+) -> None:
+    spent = cast.use(cast.ALICE, aurora.provider, "0.001")
+    lowest = min(aurora.input_price, aurora.output_price)
+    chain.settle(alice.address, aurora.provider, spent.fee + lowest)
+    read(chain)
+    assert "were not used here" in explanations()[0]
+    Service.objects.update(input_price=10 * lowest, output_price=10 * lowest)
+    assert "neuron more" in explanations()[0]
+    ServiceChange.objects.create(
+        service=aurora,
+        at=timezone.now(),
+        field="input_price",
+        before=str(lowest),
+        after=str(10 * lowest),
+    )
+    assert "were not used here" in explanations()[0]
+
+
+def test_a_provider_that_settles_in_another_order_than_ours_is_understood(
+    chain: FakeChain, alice: Wallet, aurora: Service
+) -> None:
+    fees_of_three = [cast.use(cast.ALICE, aurora.provider, f).fee for f in ("0.1", "0.02", "0.03")]
+    chain.settle(alice.address, aurora.provider, fees_of_three[0] + fees_of_three[2])
+    read(chain)
+    assert explanations() == ["Settled 0.13 0G: exactly your 2 answers."]
+    assert Usage.objects.get(settlement=None).fee == fees_of_three[1]

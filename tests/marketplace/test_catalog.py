@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from marketplace import catalog
+from marketplace import catalog, storable
 from marketplace.models import NetworkState, Service
 from tests.marketplace.factories import address, make_service
 from zgcompute.testing import FakeChain, fake_service
@@ -120,8 +120,8 @@ def test_hostile_text_is_cut_to_what_the_database_holds(chain: FakeChain) -> Non
     assert len(service.model) == 300
     assert (len(service.service_type), len(service.verifiability)) == (100, 100)
     assert (len(service.url), len(service.additional_info)) == (
-        catalog.MAX_URL,
-        catalog.MAX_ADDITIONAL_INFO,
+        storable.MAX_URL,
+        storable.MAX_ADDITIONAL_INFO,
     )
     assert service.input_price == 2**256 - 1
 

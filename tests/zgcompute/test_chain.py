@@ -13,6 +13,7 @@ from tests.zgcompute.rpc_server import INFERENCE, LEDGER, ScriptedNode, network,
 from zgcompute import _chain, _views
 from zgcompute._chain import RpcChain
 from zgcompute._codec import inference_interface, ledger_interface
+from zgcompute._logs import REMEMBERED, LogReader
 from zgcompute._rpc import Rpc
 from zgcompute.calls import Calls
 from zgcompute.chain import Chain
@@ -49,6 +50,7 @@ class Node(ScriptedNode):
         self.methods |= {
             "eth_call": self._call,
             "eth_blockNumber": lambda: "0x10",
+            "eth_getBlockByNumber": lambda tag, full: header(number="0x10"),
             "eth_getCode": lambda address, block: "0x6001",
         }
 
@@ -354,7 +356,7 @@ def test_refreshing_many_wallets_takes_two_posts(chain: RpcChain, node: Node, co
     states = chain.wallets(users)
     assert len(states) == count
     assert len(node.posts) == 2
-    assert all(state.block_number == 16 for state in states.values())
+    assert {(state.block_number, state.block_hash) for state in states.values()} == {(16, HASH)}
 
 
 def test_wallets_are_read_at_one_height(chain: RpcChain, node: Node) -> None:
@@ -550,6 +552,129 @@ def test_a_node_that_refuses_every_range_is_soon_believed(chain: RpcChain, node:
     with pytest.raises(RpcRefused):
         chain.events(0, 100_000)
     assert len(asked) < 20
+
+
+def refuse_wider_than(node: Node, width: int, refuse: Callable[[], Any]) -> list[int]:
+    """Let the node refuse wider ranges of logs; the widths that it is asked for."""
+    asked: list[int] = []
+
+    def logs(scope: dict[str, str]) -> Any:
+        asked.append(int(scope["toBlock"], 16) - int(scope["fromBlock"], 16) + 1)
+        return refuse() if asked[-1] > width else []
+
+    node.methods |= {"eth_getLogs": logs, "eth_blockNumber": lambda: hex(10_000)}
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (-32005, "query returned more than 10000 results"),
+        (-32600, "eth_getLogs is limited to a 10,000 block range"),
+        (-32000, "exceed maximum block range: 5000"),
+        (-32602, "Log response size exceeded. This block range should work: [0x0, 0x10]"),
+        (-32005, "limit exceeded"),
+        (-32000, "query timeout exceeded"),
+        (-32616, "response size should not greater than 10000000 bytes"),
+        (413, "Request Entity Too Large"),
+    ],
+)
+def test_whatever_the_words_a_refused_range_is_halved_and_the_width_remembered(
+    chain: RpcChain, node: Node, code: int, words: str
+) -> None:
+    refusal = {"error": {"code": code, "message": words}}
+    asked = refuse_wider_than(node, 100, lambda: refusal)
+    assert chain.events(1, 200) == ()
+    assert asked == [200, 100, 100]
+    asked.clear()
+    assert chain.events(201, 300) == ()
+    assert asked == [100]
+
+
+def test_a_range_that_times_out_is_halved_where_the_node_answers_otherwise(node: Node) -> None:
+    def no_answer() -> Any:
+        raise RpcUnreachable("too slow")
+
+    asked = refuse_wider_than(node, 100, no_answer)
+    net = network("http://node.example")
+    chain = RpcChain(net, rpc=Rpc(net, post=node.post, sleep=lambda seconds: None))
+    assert chain.events(1, 150) == ()
+    assert asked == [150, 150, 75, 75]  # the first one twice: hiccups pass
+
+
+def test_a_node_that_is_gone_is_not_asked_for_ever_smaller_ranges(node: Node) -> None:
+    def no_answer(*_: Any) -> Any:
+        raise RpcUnreachable("gone")
+
+    net = network("http://node.example")
+    chain = RpcChain(net, rpc=Rpc(net, post=node.post, sleep=lambda seconds: None))
+    chain.contracts()
+    node.methods |= {"eth_getLogs": no_answer, "eth_blockNumber": no_answer}
+    with pytest.raises(RpcUnreachable):
+        chain.events(1, 1000)
+    assert len(node.methods_asked) < 10
+
+
+def test_a_narrow_width_is_widened_after_a_while(node: Node) -> None:
+    asked = refuse_wider_than(node, 8, lambda: {"error": {"code": -32005, "message": "too many"}})
+    now = [0.0]
+    net = network("http://node.example")
+    chain = RpcChain(net, rpc=Rpc(net, post=node.post))
+    reader = LogReader(chain._rpc, clock=lambda: now[0])
+    reader.events(chain.contracts(), 1, 64)
+    assert asked.count(8) >= 7
+    assert max(asked[4:]) == 16  # tried again after some ranges went well
+    asked.clear()
+    now[0] = REMEMBERED + 1
+    refuse_nothing = refuse_wider_than(node, 1000, lambda: None)
+    reader.events(chain.contracts(), 65, 564)
+    assert refuse_nothing == [500]
+
+
+def test_a_node_that_asks_for_a_slower_pace_is_not_asked_more_often(
+    chain: RpcChain, node: Node
+) -> None:
+    limited = {"error": {"code": -32005, "message": "too many requests, rate limit reached"}}
+    asked = refuse_wider_than(node, 0, lambda: limited)
+    chain.contracts()
+    with pytest.raises(RpcUnreachable, match="rate limit"):
+        chain.events(1, 64)
+    assert max(asked) == 64
+    assert len(asked) <= 14
+
+
+def test_many_headers_take_one_post(chain: RpcChain, node: Node) -> None:
+    node.methods["eth_getBlockByNumber"] = lambda tag, full: (
+        None if int(tag, 16) > 16 else header(number=tag)
+    )
+    found = chain.blocks([3, 16, 17, 3])
+    assert {number: block.number for number, block in found.items()} == {3: 3, 16: 16}
+    assert len(posts_of(node)) == 1
+
+
+@pytest.mark.parametrize("deployed", [0, 1, 77, 999_983, 1_000_000])
+def test_the_block_that_brought_the_ledger_is_found_in_a_few_posts(
+    chain: RpcChain, node: Node, deployed: int
+) -> None:
+    node.methods["eth_blockNumber"] = lambda: hex(1_000_000)
+    node.methods["eth_getCode"] = lambda address, block: (
+        "0x60" if int(block, 16) >= deployed else "0x"
+    )
+    assert chain.deployment_block() == deployed
+    assert len(posts_of(node)) <= 8
+
+
+def test_a_node_that_has_forgotten_old_blocks_does_not_tell_the_deployment(
+    chain: RpcChain, node: Node
+) -> None:
+    node.methods["eth_getCode"] = lambda address, block: (
+        "0x60" if int(block, 16) > 10 else {"error": {"code": -32000, "message": "missing trie"}}
+    )
+    with pytest.raises(ChainError):
+        chain.deployment_block()
+    node.methods["eth_getCode"] = lambda address, block: "0x"
+    with pytest.raises(ChainError, match="no contract"):
+        chain.deployment_block()
 
 
 def test_a_node_that_lags_behind_is_not_taken_for_a_quiet_chain(
