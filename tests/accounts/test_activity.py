@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts import transactions
 from accounts.models import Ledger, Movement, Transaction, Wallet
-from marketplace.models import Service
+from marketplace.models import NetworkState, Service
 from tests.accounts.cast import NETWORK, zg
 from tests.accounts.test_pages import text
 from tests.accounts.test_usage_report import download
@@ -129,3 +129,19 @@ def test_others_see_none_of_it(client: Client, moved: Wallet, mallory: Wallet) -
     client.force_login(mallory, backend="accounts.backends.SignedMessage")
     assert download(client, f"{FILE}?period=all") == []
     assert "No movement in this time." in text(client.get(f"{PAGE}?period=all"))
+
+
+def test_a_past_that_is_still_being_read_is_said_with_its_progress(
+    client: Client, moved: Wallet
+) -> None:
+    client.force_login(moved)
+    state = NetworkState.of("devnet")
+    state.history_block, state.history_start = 12_000, 2_000
+    state.save()
+    for page in (PAGE, "/devnet/account/settlements/"):
+        assert "Known from block 12,000 on; 10,000 older blocks are to come." in text(
+            client.get(page)
+        )
+    state.history_block = 2_000
+    state.save()
+    assert "still being read" not in text(client.get(PAGE))
