@@ -6,6 +6,7 @@ The keystore is the JSON form that wallets share (Web3 Secret Storage), encrypte
 from __future__ import annotations
 
 import os
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 FILE = "keystore.json"
 KEY_VARIABLE = "ZG_PRIVATE_KEY"
 PASSPHRASE_VARIABLE = "ZG_KEYSTORE_PASSWORD"  # noqa: S105 - a name
+_HEX_KEY = re.compile(r"(?:0x)?([0-9a-fA-F]{64})", re.ASCII)
+_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of secp256k1
 _LARGEST_SCRYPT = 1 << 30  # bytes that a file may make us use; ordinary ones take 256 MiB
 
 
@@ -41,11 +44,9 @@ def path() -> Path:
 
 def found() -> Source | None:
     """The key that commands use, or None; decrypts nothing. Raises ConfigurationError."""
-    from zgcompute.signers import LocalSigner
-
-    if os.environ.get(KEY_VARIABLE, "").strip():
-        address = LocalSigner.from_environment(KEY_VARIABLE).address
-        return Source(address, "environment", KEY_VARIABLE)
+    given = os.environ.get(KEY_VARIABLE, "").strip()
+    if given:
+        return Source(address_of(parsed(given, KEY_VARIABLE)), "environment", KEY_VARIABLE)
     address_kept = kept()
     return Source(address_kept, "keystore", str(path())) if address_kept else None
 
@@ -54,6 +55,28 @@ def kept() -> Address | None:
     """The address that the keystore file names, or None where there is no file."""
     content = read_object(path())
     return None if content is None else _address_in(content, path())
+
+
+def parsed(text: str, where: str) -> bytes:
+    """The private key that is written in `text`; raises ConfigurationError naming `where`."""
+    from zgcompute.errors import ConfigurationError
+
+    match = _HEX_KEY.fullmatch(text.strip())
+    if match is None or not 0 < int(match[1], 16) < _ORDER:
+        raise ConfigurationError(
+            f"{where} is no private key.",
+            advice="A key has 64 hexadecimal digits, with or without 0x.",
+        )
+    return bytes.fromhex(match[1])
+
+
+def address_of(key: bytes) -> Address:
+    """The address of a private key, without eth-account, which takes a second to load."""
+    from eth_keys.datatypes import PrivateKey
+
+    from zgcompute.addresses import checksum
+
+    return checksum(PrivateKey(key).public_key.to_address())
 
 
 def required() -> Source:

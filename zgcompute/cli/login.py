@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,6 @@ from zgcompute.cli.place import Place, json_option, network_options, required_ur
 
 if TYPE_CHECKING:
     from zgcompute.types import Address
-
-_HEX_KEY = re.compile(r"(?:0x)?([0-9a-fA-F]{64})", re.ASCII)
 
 
 @click.command(context_settings={"allow_extra_args": True})
@@ -43,7 +41,7 @@ def login(context: click.Context, force: bool, file: Path | None, as_json: bool)
     before = keystore.kept()
     _require_replaceable(before, force)
     key, passphrase = _imported(file) if file else _given()
-    address = _address(key)
+    address = keystore.address_of(key)
     path = keystore.save(key, passphrase or keystore.new_passphrase())
     if before and before != address:
         note(f"The key of {before} was replaced.")
@@ -146,23 +144,10 @@ def _imported(file: Path) -> tuple[bytes, str]:
 
 
 def _given() -> tuple[bytes, str]:
-    import os
-
-    from zgcompute.errors import ConfigurationError
-
     text = os.environ.get(keystore.KEY_VARIABLE, "").strip()
-    match = _HEX_KEY.fullmatch(text or keystore.asked("Private key").strip())
-    if match is None:
-        raise ConfigurationError(
-            "That is no private key.", advice="It has 64 hexadecimal digits, with or without 0x."
-        )
-    return bytes.fromhex(match[1]), ""
-
-
-def _address(key: bytes) -> Address:
-    from zgcompute.signers import LocalSigner
-
-    return LocalSigner(key).address
+    if text:
+        return keystore.parsed(text, keystore.KEY_VARIABLE), ""
+    return keystore.parsed(keystore.asked("Private key"), "What was typed"), ""
 
 
 def _warn_of_other_keys(source: keystore.Source | None) -> None:

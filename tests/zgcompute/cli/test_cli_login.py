@@ -98,8 +98,8 @@ def test_a_saved_key_is_replaced_only_by_force(desk: Desk, kept: Path) -> None:
 
 REFUSED: list[tuple[list[str], dict[str, Any], str]] = [
     ([], {}, "there is no terminal to ask on"),
-    ([], {"typed": "0x12\n"}, "That is no private key."),
-    ([], {"typed": "00" * 32 + "\n"}, "private key is not valid"),
+    ([], {"typed": "0x12\n"}, "What was typed is no private key."),
+    ([], {"typed": "00" * 32 + "\n"}, "What was typed is no private key."),
     ([], {"typed": f"{BOB_KEY}\nshort\nshort\n"}, "shorter than 8 characters"),
     ([], {"ZG_PRIVATE_KEY": BOB_KEY}, "there is no terminal to ask on"),
     ([BOB_KEY], {}, "others can have seen it"),
