@@ -28,7 +28,12 @@ _SLOT = click.IntRange(0, slots.SLOTS - 1)
 @network_options
 @provider_option
 @click.option(
-    "--slot", "--token-id", "slot", type=_SLOT, help="Its slot; without it the highest free one."
+    "--slot",
+    "--token-id",
+    "slot",
+    type=_SLOT,
+    metavar="N",
+    help="Its slot; without it the highest free one.",
 )
 @click.option("--expires", metavar="TIME", help="Such as 12h, 7d, or never.  [default: 30d]")
 @click.option(
@@ -53,9 +58,9 @@ def get_secret(
     """
     lifetime = _lifetime(expires, duration)
     with opened(place) as wallet:
+        url = wallet.broker.services.get(provider).proxy_url
         account = wallet.broker.chain.sub_account(wallet.address, provider)
         token = _issued(wallet, account, slot, lifetime)
-        url = wallet.broker.services.get(provider).proxy_url
     ends = moment(token.expires_at_ms // 1000) if token.expires_at_ms else "never"
     note(f"API key in slot {token.token_id} for {token.provider}; it ends {_until(ends)}.")
     note(f"OpenAI clients use it at {url}")
@@ -72,7 +77,9 @@ def get_secret(
 @click.command("revoke-token")
 @wallet_command
 @provider_option
-@click.option("--slot", "--token-id", "slot", type=_SLOT, required=True, help="The key's slot.")
+@click.option(
+    "--slot", "--token-id", "slot", type=_SLOT, required=True, metavar="N", help="The key's slot."
+)
 def revoke_token(wallet: Wallet, provider: str, slot: int) -> None:
     """Revoke the API key in a slot.
 

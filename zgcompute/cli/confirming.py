@@ -15,7 +15,7 @@ def require_confirmation(question: str, yes: bool) -> None:
 
     if yes:
         return
-    if not sys.stdin.isatty():
+    if not can_ask():
         raise ConfigurationError(
             "There is no terminal to ask for confirmation, so nothing was done.",
             advice="Read what it would do above, then add --yes.",
@@ -23,3 +23,9 @@ def require_confirmation(question: str, yes: bool) -> None:
     click.echo(f"{question} [y/N] ", nl=False, err=True)  # a prompt of click's uses stdout too
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise Error("Not confirmed, so nothing was done.")
+
+
+def can_ask() -> bool:
+    """Whether somebody sits at a terminal to answer; a service's standard input may be closed."""
+    stdin: object = sys.stdin
+    return stdin is not None and sys.stdin.isatty()

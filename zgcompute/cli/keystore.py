@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from zgcompute.cli.confirming import can_ask
 from zgcompute.cli.folder import folder, read_object, write_object
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def asked(question: str, *, twice: bool = False) -> str:
     """Ask for a secret without echo; raises ConfigurationError where nobody can be asked."""
     from zgcompute.errors import ConfigurationError
 
-    if not sys.stdin.isatty():
+    if not can_ask():
         raise ConfigurationError(
             f"{question}: there is no terminal to ask on.",
             advice=f"Put the key into {KEY_VARIABLE}, or the passphrase into "

@@ -129,7 +129,8 @@ def required_key() -> str:
     if not key:
         raise ConfigurationError(
             f"The environment variable {KEY_VARIABLE} is not set.",
-            advice="Make an API key for this provider on its page, and put it there.",
+            advice="Make an API key for this provider, with 0g-compute-cli inference get-secret or "
+            "on its page, and put it there.",
         )
     return key
 
