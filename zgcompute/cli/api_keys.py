@@ -180,8 +180,8 @@ def _slots_of(wallet: Wallet, account: SubAccount) -> slots.Place:
 
 def _what_breaks(wallet: Wallet, account: SubAccount) -> str:
     known = slots.issued_slots(_slots_of(wallet, account), account)
-    named = ", ".join(map(str, known))
-    made_here = f"the keys made here (slots {named})" if known else "no key made here"
+    named = f"slot{'s' if len(known) > 1 else ''} {', '.join(map(str, known))}"
+    made_here = f"what was made here ({named})" if known else "no key made here"
     return (
         f"What stops working: {made_here}, every key made elsewhere for this provider, and running "
         "sessions, the website's too. Funds stay where they are."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +13,7 @@ from zgcompute.cli.spending import Order, Wallet, amount_option, parse_amount, w
 
 if TYPE_CHECKING:
     from zgcompute.retrieval import Plan
-    from zgcompute.types import Constants, Service, SubAccount
+    from zgcompute.types import Constants, Receipt, Service, SubAccount
 
 service_option = click.option(
     "--service",
@@ -134,17 +135,17 @@ def retrieve_fund(wallet: Wallet, providers: tuple[str, ...], service: str) -> N
         accounts = tuple(named)
     now = wallet.broker.chain.block().timestamp
     plan = retrieval.plan(accounts, constants, now)
-    second = now + constants.lock_time
     order = Order(
-        f"Retrieve from {len(plan.parts)} provider(s): {og(plan.due)} come home, "
-        f"{og(plan.starting)} start their lock time",
+        f"Retrieve what is with {_providers(len(plan.parts))}",
         wallet.broker.calls.retrieve([part.provider for part in plan.parts]),
-        _retrieved(plan, second),
+        "",
         plan.due + plan.starting,
-        _retrieval_notes(plan, constants, second),
-        _retrieval_facts(plan, second),
+        _retrieval_notes(plan, constants, now + constants.lock_time),
     )
-    wallet.carry_out(order)
+    receipt = wallet.send(order)
+    second = _block_time(wallet, receipt, now) + constants.lock_time
+    facts = _retrieval_facts(plan, second)
+    wallet.report(replace(order, done=_retrieved(plan, second), facts=facts), receipt)
 
 
 def _transfer_notes(amount: int, service: Service, account: SubAccount | None) -> tuple[str, ...]:
@@ -178,14 +179,15 @@ def _retrieval_notes(plan: Plan, constants: Constants, second: int) -> tuple[str
     if plan.starting:
         notes.append(
             f"{og(plan.starting)} start a lock time of {_duration(constants.lock_time)}. They come "
-            f"home with a second call, from {moment(second)} on. A transfer to the same provider "
-            "before that cancels it."
+            f"home with a second call, from about {moment(second)} on. A transfer to the same "
+            "provider before that cancels it."
         )
     if plan.later:
-        notes.append(f"{len(plan.later)} more providers remain: run the same command again.")
+        left = _providers(len(plan.later))
+        notes.append(f"One call takes no more: run the same command again for {left}.")
     if plan.blocked:
         notes.append(
-            f"{len(plan.blocked)} left out: the most refunds that a provider may have wait there."
+            f"{_providers(len(plan.blocked))} left out: as many refunds as there may be wait there."
         )
     return tuple(notes)
 
@@ -208,6 +210,20 @@ def _retrieval_facts(plan: Plan, second: int) -> dict[str, object]:
         "providers_left": len(plan.later),
         "providers_blocked": len(plan.blocked),
     }
+
+
+def _block_time(wallet: Wallet, receipt: Receipt, before: int) -> int:
+    """The time of the block that mined it, or the last known one: the move itself is done."""
+    from zgcompute.errors import ChainError
+
+    try:
+        return wallet.broker.chain.block(receipt.block_number).timestamp
+    except ChainError:
+        return before
+
+
+def _providers(count: int) -> str:
+    return f"{count} provider" if count == 1 else f"{count} providers"
 
 
 def _duration(seconds: int) -> str:

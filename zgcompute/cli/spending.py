@@ -68,8 +68,12 @@ class Wallet:
             self.broker.signer = keystore.signer(self.source)
         return self.broker
 
-    def carry_out(self, order: Order) -> Receipt:
+    def carry_out(self, order: Order) -> None:
         """Describe `order`, ask, send it, wait, and report; raises the contract's refusal."""
+        self.report(order, self.send(order))
+
+    def send(self, order: Order) -> Receipt:
+        """Describe `order`, ask, send it and wait; raises the contract's refusal."""
         fee = self.broker.chain.estimate_fee(order.call, self.address)
         _describe(order, self, fee)
         self._require_funds(order.call.value + fee)
@@ -78,21 +82,10 @@ class Wallet:
         transaction_hash = chain.send(order.call, signer)
         note(f"Sent as {transaction_hash}")
         with progress("Waiting until it is mined …"):
-            receipt = mined(chain, transaction_hash)
-        self._report(order, receipt)
-        return receipt
+            return mined(chain, transaction_hash)
 
-    def _require_funds(self, needed: int) -> None:
-        from zgcompute.errors import InsufficientBalance
-
-        held = self.broker.chain.balance(self.address)
-        if held < needed:
-            raise InsufficientBalance(
-                f"The wallet holds {og(held)}; with the network fee this may take {og(needed)}.",
-                advice="Send 0G to the wallet first.",
-            )
-
-    def _report(self, order: Order, receipt: Receipt) -> None:
+    def report(self, order: Order, receipt: Receipt) -> None:
+        """Say what has happened."""
         network = self.broker.network
         url = network.transaction_url(receipt.hash)
         if self.as_json:
@@ -111,6 +104,16 @@ class Wallet:
         note(f"Mined in block {receipt.block_number}; network fee {og(receipt.network_fee)}")
         if url:
             note(url)
+
+    def _require_funds(self, needed: int) -> None:
+        from zgcompute.errors import InsufficientBalance
+
+        held = self.broker.chain.balance(self.address)
+        if held < needed:
+            raise InsufficientBalance(
+                f"The wallet holds {og(held)}; with the network fee this may take {og(needed)}.",
+                advice="Send 0G to the wallet first.",
+            )
 
 
 def wallet_command(function: Callable[..., None]) -> Callable[..., None]:

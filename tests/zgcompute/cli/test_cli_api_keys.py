@@ -225,7 +225,7 @@ def test_revoking_everything_says_what_breaks(desk: Desk) -> None:
     make(desk)
     result = desk.pay("inference revoke-all-tokens", *named(desk), "--json")
     assert shape(json_of(result)) == SENT | {"provider": "str", "generation": "int"}
-    assert "the keys made here (slots 254)" in result.stderr
+    assert "what was made here (slot 254)" in result.stderr
     assert "running sessions" in result.stderr
     assert account(desk).generation == 1
     assert "no key made here" in desk.pay("inference revoke-all-tokens", *named(desk)).stderr

@@ -120,6 +120,7 @@ def test_retrieving_explains_its_two_steps_and_when_the_second_is_due(desk: Desk
     first = desk.pay("retrieve-fund")
     assert first.exit_code == 0
     assert first.stdout.startswith("4 0G come home with a second call, from 20")
+    assert first.stderr.startswith("Retrieve what is with 1 provider\n")
     assert "lock time of 24 hours" in first.stderr
     early = desk.pay("retrieve-fund")
     assert early.exit_code == 3
@@ -148,6 +149,7 @@ def test_retrieving_from_named_providers_leaves_the_others_alone(desk: Desk) -> 
     desk.chain.apply(desk.chain.calls.transfer(second, parse("3")), ALICE.address)
     found = json_of(desk.pay("retrieve-fund", "--provider", second.lower(), "--json"))
     assert found["providers"] == [second]
+    assert found["second_call_from"] == desk.chain.block().timestamp + DAY
     assert desk.chain.sub_account(ALICE.address, first).pending_refund == 0
 
 
