@@ -20,7 +20,7 @@ _LARGEST = 16 << 20  # bytes; a key, or some thousand notes of API keys
 def folder() -> Path:
     """Where the files are: ZG_CONFIG_DIR, or .0g-compute-cli in the home folder."""
     named = os.environ.get(VARIABLE)
-    return Path(named) if named else Path.home() / ".0g-compute-cli"
+    return Path(named) if named else Path(os.path.expanduser("~"), ".0g-compute-cli")
 
 
 def read_object(path: Path) -> dict[str, Any] | None:
@@ -31,7 +31,7 @@ def read_object(path: Path) -> dict[str, Any] | None:
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     found = read.json_object(content) if len(content) <= _LARGEST else None
     if found is None:
@@ -68,9 +68,15 @@ def locked(name: str) -> Iterator[None]:
 
 
 def _made() -> Path:
-    place = folder()
+    from zgcompute.errors import ConfigurationError
+
+    place, is_named = folder(), bool(os.environ.get(VARIABLE))
+    if not is_named and not place.is_absolute():
+        raise ConfigurationError(
+            "There is no home folder to keep things in.", advice=f"Name a folder in {VARIABLE}."
+        )
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not os.environ.get(VARIABLE) and place.stat().st_mode & 0o077:
+    if not is_named and place.stat().st_mode & 0o077:
         place.chmod(0o700)  # made by another program; a folder that was named is its owner's
     return place
 
