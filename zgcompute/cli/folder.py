@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +42,8 @@ def read_object(path: Path) -> dict[str, Any] | None:
 
 def write_object(name: str, value: Mapping[str, Any]) -> Path:
     """Write `value` as the file `name`: mode 0600, in a folder of mode 0700, in one step."""
+    import secrets
+
     place = _made()
     draft = place / f".{name}.{secrets.token_hex(8)}"
     try:
