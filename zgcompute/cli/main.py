@@ -13,7 +13,19 @@ from collections.abc import Sequence
 import click
 
 from zgcompute import __version__
-from zgcompute.cli import asking, evidence, listing, media, network, verifying
+from zgcompute.cli import (
+    api_keys,
+    asking,
+    balances,
+    completion,
+    evidence,
+    listing,
+    login,
+    media,
+    moves,
+    network,
+    verifying,
+)
 from zgcompute.cli.failures import Commands
 from zgcompute.cli.output import may_colour
 
@@ -35,7 +47,7 @@ Exit status:
 @click.version_option(__version__, prog_name=NAME)
 @click.pass_context
 def command(context: click.Context) -> None:
-    """The 0G Compute Network: providers, answers and their proofs."""
+    """The 0G Compute Network: providers, answers and their proofs, and your funds."""
     context.color = may_colour()
 
 
@@ -56,9 +68,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-command.add_command(network.show_network)
-command.add_command(inference)
-command.add_command(evidence.verify_evidence)
+for _command in (
+    login.setup_network,
+    network.show_network,
+    login.login,
+    login.logout,
+    login.status,
+    balances.get_account,
+    balances.get_sub_account,
+    moves.add_account,
+    moves.deposit,
+    moves.transfer_fund,
+    moves.retrieve_fund,
+    moves.refund,
+    inference,
+    evidence.verify_evidence,
+    completion.completion,
+):
+    command.add_command(_command)
 for _subcommand in (
     listing.list_providers,
     listing.list_providers_detail,
@@ -69,5 +96,10 @@ for _subcommand in (
     asking.chat,
     media.image,
     media.transcribe,
+    balances.usage,
+    api_keys.acknowledge_provider,
+    api_keys.get_secret,
+    api_keys.revoke_token,
+    api_keys.revoke_all_tokens,
 ):
     inference.add_command(_subcommand)

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -73,6 +73,13 @@ def amount(neuron: int) -> dict[str, str]:
     return {"neuron": str(neuron), "og": exact(neuron)}
 
 
+def og(neuron: int) -> str:
+    """An amount for a person, exact."""
+    from zgcompute.amounts import exact
+
+    return f"{exact(neuron)} 0G"
+
+
 def fee_in_json(fee: Fee) -> dict[str, object]:
     """A fee in JSON."""
     return {**amount(fee.total), "basis": fee.basis, "is_upper_bound": fee.is_upper_bound}
@@ -115,6 +122,28 @@ def say_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def say_record(pairs: Iterable[tuple[str, str]]) -> None:
     """Write named values, one below the other, and an empty line."""
+    for line in _record(pairs):
+        say(line)
+    say()
+
+
+def note_record(pairs: Iterable[tuple[str, str]]) -> None:
+    """Write named values to standard error, one below the other."""
+    for line in _record(pairs):
+        note(line)
+
+
+def moment(seconds: int) -> str:
+    """A moment for a person: UTC, to the second."""
+    from datetime import UTC, datetime
+
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds} seconds after 1970"
+
+
+def _record(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
     named = [(name, safe(value)) for name, value in pairs if value]
     longest = max((len(name) for name, _ in named), default=0)
     is_narrow = _width() < longest + len(_GAP) + _ADDRESS
@@ -122,8 +151,7 @@ def say_record(pairs: Iterable[tuple[str, str]]) -> None:
     for name, value in named:
         lines = textwrap.wrap(value, _width() - len(indent))
         head = f"{name}\n{indent}" if is_narrow else f"{name.ljust(longest)}{_GAP}"
-        say(head + f"\n{indent}".join(lines))
-    say()
+        yield head + f"\n{indent}".join(lines)
 
 
 def _width() -> int:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zgcompute.cli.settings import chosen, default_network
+
 if TYPE_CHECKING:
     from zgcompute.broker import Broker
     from zgcompute.networks import Network
@@ -19,8 +21,8 @@ _OPTIONS = (
     click.option(
         "--network",
         envvar="ZG_NETWORK",
-        default="testnet",
-        show_default=True,
+        default=default_network,
+        show_default="what setup-network chose, or testnet",
         show_envvar=True,
         metavar="NAME",
         help="mainnet, testnet, devnet, or one of the networks file.",
@@ -77,7 +79,7 @@ class Place:
 
         changes: dict[str, Any] = {}
         if self.rpc:
-            changes["rpc_urls"] = (_required_url(self.rpc),)
+            changes["rpc_urls"] = (required_url(self.rpc),)
         if self.ledger_ca:
             changes["ledger"] = checksum(self.ledger_ca)
         if self.inference_ca:
@@ -86,7 +88,7 @@ class Place:
 
     @contextmanager
     def broker(self) -> Iterator[Broker]:
-        """A read-only broker for that network, closed at the end."""
+        """A broker without a signer for that network, closed at the end."""
         opened = (click.get_current_context().obj or _open)(self.chosen())
         try:
             yield opened
@@ -106,7 +108,10 @@ def network_options(function: Callable[..., None]) -> Callable[..., None]:
         inference_ca: str | None,
         **others: Any,
     ) -> None:
-        place = Place(network, rpc or "", networks_file or "", ledger_ca or "", inference_ca or "")
+        saved = chosen()
+        rpc = rpc or (saved.rpc if network == saved.network else "")
+        networks_file = networks_file or saved.networks_file
+        place = Place(network, rpc, networks_file, ledger_ca or "", inference_ca or "")
         function(place, **others)
 
     for option in reversed(_OPTIONS):
@@ -124,18 +129,20 @@ def required_key() -> str:
     if not key:
         raise ConfigurationError(
             f"The environment variable {KEY_VARIABLE} is not set.",
-            advice="Make an API key for this provider on its page, and put it there.",
+            advice="Make an API key for this provider, with 0g-compute-cli inference get-secret or "
+            "on its page, and put it there.",
         )
     return key
+
+
+def required_url(url: str) -> str:
+    """`url` where it can be an RPC node's; raises BadParameter."""
+    if not url.startswith(("http://", "https://")):
+        raise click.BadParameter("It must be an http or https URL.", param_hint="--rpc")
+    return url
 
 
 def _open(network: Network) -> Broker:
     from zgcompute.broker import Broker
 
     return Broker(network)
-
-
-def _required_url(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        raise click.BadParameter("It must be an http or https URL.", param_hint="--rpc")
-    return url

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from typing import Any
@@ -18,7 +19,8 @@ from zgcompute.signers import LocalSigner
 from zgcompute.testing import FakeChain, FakeProvider, fake_service
 from zgcompute.types import Address, Service
 
-ALICE = LocalSigner("11" * 32)
+ALICE_KEY = "0x" + "11" * 32
+ALICE = LocalSigner(ALICE_KEY)
 PNG = tiny_png("mine")
 WAV = b"RIFF\0\0\0\0WAVE" + b"\0" * 48_000
 
@@ -50,12 +52,38 @@ class Desk:
         key: str | None = "",
         stdin: str = "",
         color: bool = False,
+        typed: str | None = None,
         **env: str,
     ) -> Result:
-        """Run `0g-compute-cli` with `arguments`; `key` "" is the good one, None is none."""
+        """Run `0g-compute-cli` with `arguments`; `key` "" is the good one, None is none.
+
+        With `typed` there is a terminal, and that is what somebody types there.
+        """
         variables: dict[str, str | None] = {"ZG_API_KEY": self.api_key if key == "" else key}
         runner = CliRunner(env=variables | env)
-        return runner.invoke(command, list(arguments), input=stdin, obj=self._open, color=color)
+        entered = stdin if typed is None else _Terminal(typed.encode())
+        return runner.invoke(command, list(arguments), input=entered, obj=self._open, color=color)
+
+    def pay(self, name: str, *arguments: str, yes: bool = True, **options: Any) -> Result:
+        """Run a command on the devnet with Alice's wallet; `name` may be of `inference`."""
+        path = name.split()
+        chosen = ("--network", "devnet", *(("--yes",) if yes else ()))
+        return self.run(*path, *chosen, *arguments, **{"ZG_PRIVATE_KEY": ALICE_KEY, **options})
+
+    def look(self, name: str, *arguments: str, **options: Any) -> Result:
+        """The same for a command that moves nothing and so asks for nothing."""
+        return self.pay(name, *arguments, yes=False, **options)
+
+    def fund(self, deposit: str = "", transfer: str = "", wallet: str = "100") -> Address:
+        """Give Alice 0G in her wallet, ledger and sub-account; returns the provider's address."""
+        self.chain.endow(ALICE.address, parse(wallet))
+        calls = self.chain.calls
+        if deposit:
+            self.chain.apply(calls.deposit(parse(deposit)), ALICE.address)
+        if transfer:
+            call = calls.transfer(self.service.provider, parse(transfer))
+            self.chain.apply(call, ALICE.address)
+        return self.service.provider
 
     def ask(self, name: str, *arguments: str, **options: Any) -> Result:
         """Run an `inference` command on the devnet, with the provider named."""
@@ -68,6 +96,11 @@ class Desk:
 
     def _connect(self, service: Service) -> FakeProvider:
         return self.others.get(service.provider, self.provider)
+
+
+class _Terminal(io.BytesIO):
+    def isatty(self) -> bool:
+        return True
 
 
 def key_for(provider: str) -> str:

@@ -111,7 +111,9 @@ def test_colours_are_left_out_where_that_is_asked_for() -> None:
     assert "\x1b" not in shown(NO_COLOR="1")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["inference", "chat", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["inference", "chat", "--help"], ["deposit", "--help"]]
+)
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     code = (
         f"import sys; from zgcompute.cli.main import main; main({arguments!r});"
