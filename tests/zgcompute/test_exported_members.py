@@ -81,19 +81,16 @@ def test_public_functions_classes_and_methods_have_docstrings(module: str) -> No
     assert [name for name in missing if not _is_record(module, name)] == []
 
 
-def test_importing_the_sdk_is_quick_and_brings_no_heavy_library() -> None:
+def test_importing_the_sdk_brings_no_heavy_library() -> None:
     code = (
-        "import sys, time; start = time.perf_counter(); import zgcompute;"
-        "print(time.perf_counter() - start);"
+        "import sys, zgcompute;"
         "print([m for m in ('web3', 'httpx', 'aiohttp', 'eth_account', 'eth_abi', 'django')"
         " if m in sys.modules])"
     )
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT.parent
     )
-    seconds, heavy = run.stdout.split("\n")[:2]
-    assert heavy == "[]"
-    assert float(seconds) < 2.0  # 0.2 s on an idle machine; the heavy ones alone cost more
+    assert run.stdout.strip() == "[]"
 
 
 def _is_record(module: str, name: str) -> bool:
