@@ -4,7 +4,7 @@ COPY requirements.lock ./
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --requirement requirements.lock
 
 FROM python:3.12-slim
-RUN useradd --create-home site
+RUN useradd --create-home site && install --directory --owner site /files
 WORKDIR /site
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 STATIC_ROOT=/site/collected
 COPY --from=packages /venv /venv

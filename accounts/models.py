@@ -348,6 +348,7 @@ class Usage(models.Model):
     kind = models.CharField(max_length=40)  # the service type
     input_tokens = models.PositiveBigIntegerField(default=0)
     output_tokens = models.PositiveBigIntegerField(default=0)
+    units = models.PositiveBigIntegerField(default=0)  # images or seconds, as `basis` says
     fee = NeuronField()
     basis = models.CharField(max_length=20)  # what the fee was computed from: usage, words, …
     happened_at = models.DateTimeField(default=timezone.now)
@@ -363,6 +364,11 @@ class Usage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.fee} neuron for {self.model} on {self.network}"
+
+    @property
+    def unit(self) -> str:
+        """What `units` counts: "image" or "second", or "" where tokens were billed."""
+        return {"images": "image", "seconds": "second"}.get(self.basis, "")
 
     @property
     def unpaid(self) -> int:

@@ -32,6 +32,35 @@ class Step:
         return f"accounts/_step_{self.key.replace('-', '_')}.html"
 
 
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """A service, and the steps of a visitor towards using it."""
+
+    service: Service | None
+    steps: list[Step]
+
+    @property
+    def next_step(self) -> Step | None:
+        """The first step that is not done."""
+        return next((step for step in self.steps if not step.done), None)
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the service takes requests at all."""
+        service = self.service
+        return service is not None and service.is_open and not service.url_problem
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether the next step is unknown until the balances have been read."""
+        return self.next_step is not None and self.next_step.is_waiting
+
+
+def readiness(wallet: Wallet | None, network: str, service: Service | None) -> Readiness:
+    """How far `wallet` is from using `service`; reads only the database."""
+    return Readiness(service, steps(wallet, network, service) if service else [])
+
+
 def steps(wallet: Wallet | None, network: str, service: Service) -> list[Step]:
     """All steps in order, each with whether it is done; the first undone one is the next.
 

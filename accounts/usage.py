@@ -26,8 +26,16 @@ def record(
         kind=kind[:40],
         input_tokens=usage.prompt_tokens if usage else 0,
         output_tokens=usage.completion_tokens if usage else 0,
+        units=_units(fee),
         fee=fee.total,
         basis=fee.basis,
     )
     settlements.match(wallet, network, row.provider)  # the chain may have been faster than we
     return row
+
+
+def _units(fee: Fee) -> int:
+    """What was counted where that was no text: images or seconds."""
+    if fee.basis not in ("images", "seconds"):
+        return 0
+    return sum(line.quantity for line in fee.lines)

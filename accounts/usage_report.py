@@ -24,7 +24,7 @@ from zgcompute.amounts import exact
 MOST_DAYS = 92  # drawn one by one; a longer time is drawn by months
 _AT_A_TIME = 500
 HEADS = (
-    *("time_utc", "provider", "model", "kind", "input_tokens", "output_tokens"),
+    *("time_utc", "provider", "model", "kind", "input_tokens", "output_tokens", "units"),
     *("fee_neuron", "fee_0g", "settled_neuron", "verification", "about"),
 )
 
@@ -136,6 +136,7 @@ def _cells(rows: Sequence[Usage], site: str) -> Iterator[tuple[object, ...]]:
             text(row.kind),
             row.input_tokens,
             row.output_tokens,
+            row.units,
             row.fee,
             exact(row.fee),
             row.paid,

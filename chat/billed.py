@@ -9,7 +9,7 @@ from django.urls import reverse
 from accounts.models import Usage
 from accounts.subjects import Subject
 from chat.models import Receipt
-from chat.templatetags.chat import outcome_icon, tone
+from marketplace.outcome_marks import icon, tone
 
 
 def subjects_of(rows: Sequence[Usage]) -> dict[int, Subject]:
@@ -34,5 +34,5 @@ def _subject(receipt: Receipt) -> Subject:
         url=f"{page}#message-{receipt.message.pk}",
         outcome=receipt.outcome,
         style=tone(receipt.outcome),
-        icon=outcome_icon(receipt.outcome),
+        icon=icon(receipt.outcome),
     )

@@ -26,11 +26,13 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
 
 async def _live(receive: Receive, send: Send) -> None:
     from chat import engine
+    from studio import engine as studio
 
     while True:
         event = (await receive())["type"]
         if event == "lifespan.shutdown":
             await asyncio.to_thread(engine.close)
+            await asyncio.to_thread(studio.close)
         await send({"type": f"{event}.complete"})
         if event == "lifespan.shutdown":
             return

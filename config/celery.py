@@ -15,7 +15,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("config")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["marketplace", "accounts", "chat"])
+app.autodiscover_tasks(["marketplace", "accounts", "chat", "studio"])
 
 
 @app.on_after_finalize.connect
@@ -45,6 +45,8 @@ TIMETABLE = {
     "chat.tasks.close_lost_streams": 15,
     "chat.tasks.check_answers": 15,
     "chat.tasks.purge_deleted": 3600,
+    "studio.tasks.close_lost_works": 20,
+    "studio.tasks.check_works": 15,
 }
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -29,6 +31,17 @@ def env_int(name: str, default: int) -> int:
         return int(text)
     except ValueError:
         raise ImproperlyConfigured(f"{name} must be a whole number; it is {text!r}.") from None
+
+
+def env_json(name: str, default: dict[str, Any]) -> dict[str, Any]:
+    text = env_text(name)
+    try:
+        value = json.loads(text) if text else default
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise ImproperlyConfigured(f"{name} must be a JSON object.")
+    return value
 
 
 def env_list(name: str, default: str = "") -> list[str]:

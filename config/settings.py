@@ -12,7 +12,7 @@ from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from config import queue
-from config.environment import env_bool, env_int, env_list, env_secret, env_text
+from config.environment import env_bool, env_int, env_json, env_list, env_secret, env_text
 from zgcompute import networks as known_networks
 
 # Where things are
@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "marketplace",
     "accounts",
     "chat",
+    "studio",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -158,7 +159,10 @@ STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = Path(env_text("STATIC_ROOT", str(VAR_DIR / "static")))
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {
+        "BACKEND": env_text("FILES_BACKEND", "django.core.files.storage.FileSystemStorage"),
+        "OPTIONS": env_json("FILES_OPTIONS", {"location": str(VAR_DIR / "files")}),
+    },
     "staticfiles": {
         "BACKEND": (
             "django.contrib.staticfiles.storage.StaticFilesStorage"
@@ -178,6 +182,7 @@ CONTENT_SECURITY_POLICY = {
         "script-src": [SELF, NONCE],
         "style-src": [SELF],
         "img-src": [SELF, "data:"],
+        "media-src": [SELF, "blob:"],  # a recording is played before it is sent
         "connect-src": [SELF],
         "form-action": [SELF],
         "manifest-src": [SELF],

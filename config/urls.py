@@ -15,7 +15,8 @@ def _home(request: HttpRequest) -> HttpResponse:
 
 def _robots(request: HttpRequest) -> HttpResponse:
     """Search engines find the catalog; the rest is somebody's own."""
-    rules = "User-agent: *\nDisallow: /*/account/\nDisallow: /*/chat/\n"
+    own = ("account", "chat", "works", "files")
+    rules = "User-agent: *\n" + "".join(f"Disallow: /*/{place}/\n" for place in own)
     return HttpResponse(
         rules, content_type="text/plain", headers={"Cache-Control": "max-age=86400"}
     )
@@ -28,6 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("<slug:network>/account/", include("accounts.urls")),
     path("<slug:network>/build/", include("accounts.build_urls")),
     path("<slug:network>/chat/", include("chat.urls")),
+    path("<slug:network>/", include("studio.urls")),
     path("<slug:network>/", include("marketplace.model_urls")),
     path("<slug:network>/", include("marketplace.urls")),
 ]

@@ -38,10 +38,15 @@ class Offer:
         return getattr(self.service, "measured", None)
 
     @property
-    def can_chat(self) -> bool:
+    def can_use(self) -> bool:
+        """Whether this site can send it a request."""
         service = self.service
         is_default = not self.is_one_of_many or self.name == service.model
-        return is_default and service.is_chat and service.is_open and not service.url_problem
+        return is_default and service.is_open and not service.url_problem
+
+    @property
+    def can_chat(self) -> bool:
+        return self.can_use and self.service.is_chat
 
     @cached_property
     def price_list(self) -> prices.PriceList:

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = {"zgcompute", "marketplace", "accounts", "chat", "config", "devnet"}
+OURS = {"zgcompute", "marketplace", "accounts", "chat", "studio", "config", "devnet"}
 MAY_IMPORT = {
     "zgcompute": set(),
     "marketplace": {"zgcompute"},
     "accounts": {"marketplace", "zgcompute"},
     "chat": {"accounts", "marketplace", "zgcompute"},
-    "config": {"chat", "accounts", "marketplace", "zgcompute"},
+    "studio": {"accounts", "marketplace", "zgcompute"},
+    "config": {"chat", "studio", "accounts", "marketplace", "zgcompute"},
     "devnet": {"zgcompute"},
 }
 
@@ -54,7 +55,7 @@ def test_one_module_imports_each_way_out(library: str, door: str) -> None:
     assert users == {door}
 
 
-@pytest.mark.parametrize("package", ["marketplace", "accounts", "chat"])
+@pytest.mark.parametrize("package", ["marketplace", "accounts", "chat", "studio"])
 def test_views_import_no_other_apps_views(package: str) -> None:
     wrong = [
         name

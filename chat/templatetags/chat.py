@@ -40,19 +40,3 @@ def is_code(tail: str) -> bool:
 def seconds(milliseconds: int | None) -> str:
     """Milliseconds as seconds."""
     return "" if milliseconds is None else pace.seconds(milliseconds)
-
-
-@register.filter
-def tone(outcome: str) -> str:
-    """The state's colour for an outcome; only a verified answer is green."""
-    return {"verified": "good", "failed": "bad", "not checked": "warn"}.get(outcome, "")
-
-
-@register.filter
-def outcome_icon(outcome: str) -> str:
-    """The icon for an outcome: four outcomes, four shapes."""
-    return {
-        "verified": "shield-check",
-        "failed": "shield-exclamation",
-        "not verifiable": "no-symbol",
-    }.get(outcome, "question-mark-circle")

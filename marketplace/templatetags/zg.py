@@ -10,10 +10,12 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from marketplace import monograms
+from marketplace import monograms, outcome_marks
 from zgcompute import amounts
 
 register = template.Library()
+register.filter("tone", outcome_marks.tone)
+register.filter("outcome_icon", outcome_marks.icon)
 
 
 @register.filter

@@ -1,0 +1,102 @@
+"""One request to a provider for a work, and what came of it (blocking; knows no database rows)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from zgcompute import types
+from zgcompute.bodies import image_body
+from zgcompute.checks import SignatureSource
+from zgcompute.fees import Fee, image_fee, speech_fee
+from zgcompute.pictures import ImageReply, Picture
+from zgcompute.transcripts import SpeechReply
+from zgcompute.uploads import Form, Upload, form
+
+
+class MediaProvider(SignatureSource, Protocol):
+    """What a work needs of `providers.Provider` or `testing_providers.FakeProvider`."""
+
+    def images(self, api_key: str, body: bytes) -> ImageReply: ...
+
+    def edit_image(self, api_key: str, form: Form) -> ImageReply: ...
+
+    def transcribe(self, api_key: str, form: Form, response_format: str) -> SpeechReply: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to ask for; `source` is the picture to edit or the recording."""
+
+    kind: str
+    service: types.Service
+    prompt: str
+    settings: dict[str, Any]
+    source: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came: pictures, or a transcript in `text` and `content`; `body_sha256` of the reply."""
+
+    fee: Fee
+    response_id: str
+    request_sha256: str
+    body_sha256: str
+    pictures: tuple[Picture, ...] = ()
+    holds_pictures: bool = False
+    text: str = ""
+    content: str = ""
+    language: str = ""
+    usage: types.Usage | None = field(default=None)
+
+
+def ask(client: MediaProvider, api_key: str, order: Order) -> Result:
+    """Send the one request that `order` needs; it is billed. Raises the SDK's errors."""
+    return _ASKERS[order.kind](client, api_key, order)
+
+
+def _images(client: MediaProvider, api_key: str, order: Order) -> Result:
+    count = int(order.settings["n"])  # only a JSON number counts (PROTOCOL §5.1)
+    choices = {"n": count, "size": order.settings.get("size", ""), "response_format": "b64_json"}
+    reply = client.images(api_key, image_body(order.service.model, order.prompt, **choices))
+    return _pictures(order.service, reply, count)
+
+
+def _edit(client: MediaProvider, api_key: str, order: Order) -> Result:
+    fields = {"model": order.service.model, "prompt": order.prompt}
+    fields |= {"size": order.settings.get("size", ""), "response_format": "b64_json"}
+    reply = client.edit_image(api_key, form(fields, "image", Upload.picture(order.source)))
+    return _pictures(order.service, reply, 1)  # a form cannot order more (PROTOCOL §5.1)
+
+
+def _pictures(service: types.Service, reply: ImageReply, billed: int) -> Result:
+    return Result(
+        fee=image_fee(service, billed),
+        response_id=reply.response_id,
+        request_sha256=reply.request_sha256,
+        body_sha256=reply.body_sha256,
+        pictures=reply.pictures,
+        holds_pictures=reply.holds_pictures,
+    )
+
+
+def _transcript(client: MediaProvider, api_key: str, order: Order) -> Result:
+    wanted = order.settings["response_format"]
+    fields = {"model": order.service.model, "response_format": wanted}
+    fields["language"] = order.settings.get("language", "")
+    sent = form(fields, "file", Upload.recording(order.source))
+    reply = client.transcribe(api_key, sent, wanted)
+    return Result(
+        fee=speech_fee(order.service, seconds=reply.seconds or 0, usage=reply.usage),
+        response_id=reply.response_id,
+        request_sha256=reply.request_sha256,
+        body_sha256=reply.response_sha256,
+        text=reply.text,
+        content=reply.content,
+        language=reply.language,
+        usage=reply.usage,
+    )
+
+
+_ASKERS = {"image": _images, "edit": _edit, "speech": _transcript}

@@ -1,0 +1,219 @@
+"""What people may order: each form with the key that makes sending it twice harmless."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from django import forms
+
+from accounts.models import Wallet
+from studio import pictures
+from studio.models import File, Work
+from studio.pictures import CleanPicture
+from zgcompute.errors import InvalidBody
+from zgcompute.transcripts import FORMATS
+from zgcompute.uploads import MAX_UPLOAD, Upload
+
+MAX_PROMPT = 4000  # characters
+MAX_IMAGES = 4  # in one request
+SIZES = ("256x256", "512x512", "768x768", "1024x1024", "1024x768", "768x1024")
+_FORMAT_NAMES = {
+    "json": "Text, with its length",
+    "text": "Text only",
+    "srt": "Subtitles (SRT)",
+    "vtt": "Subtitles (WebVTT)",
+    "verbose_json": "Everything (verbose JSON)",
+}
+_LANGUAGES = (
+    *(("", "Detect"), ("ar", "Arabic"), ("zh", "Chinese"), ("cs", "Czech"), ("da", "Danish")),
+    *(("nl", "Dutch"), ("en", "English"), ("fi", "Finnish"), ("fr", "French")),
+    *(("de", "German"), ("el", "Greek"), ("he", "Hebrew"), ("hi", "Hindi"), ("hu", "Hungarian")),
+    *(("id", "Indonesian"), ("it", "Italian"), ("ja", "Japanese"), ("ko", "Korean")),
+    *(("no", "Norwegian"), ("pl", "Polish"), ("pt", "Portuguese"), ("ro", "Romanian")),
+    *(("ru", "Russian"), ("es", "Spanish"), ("sv", "Swedish"), ("th", "Thai"), ("tr", "Turkish")),
+    *(("uk", "Ukrainian"), ("vi", "Vietnamese")),
+)
+
+
+class WorkForm(forms.Form):
+    """What every order has."""
+
+    key = forms.UUIDField(widget=forms.HiddenInput)
+    setting_names: tuple[str, ...] = ()
+    source_role = ""  # of the kept file that the order may start from
+
+    def __init__(self, *args: Any, wallet: Wallet | None, network: str, **options: Any) -> None:
+        options.setdefault("initial", {}).setdefault("key", uuid4())
+        super().__init__(*args, **options)
+        self._wallet, self._network = wallet, network
+
+    @property
+    def order_key(self) -> UUID:
+        key: UUID = self.cleaned_data["key"]
+        return key
+
+    @property
+    def words(self) -> str:
+        """The prompt, where the order has one."""
+        return str(self.cleaned_data.get("prompt", ""))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What is asked for beside the prompt, without what is left to the provider."""
+        chosen = ((name, self.cleaned_data[name]) for name in self.setting_names)
+        return {name: value for name, value in chosen if value not in ("", None)}
+
+    @property
+    def upload(self) -> CleanPicture | Upload | File | None:
+        """The picture or recording to send, or the kept file of it."""
+        return None
+
+    @property
+    def kept(self) -> File | None:
+        """The file of an earlier work that the form starts from, as it was asked for."""
+        named = self["source"].value() if "source" in self.fields else None
+        return self._file(named) if named else None
+
+    def _file(self, named: object) -> File | None:
+        """The wallet's own file of that key; strangers' do not exist."""
+        if self._wallet is None:
+            return None
+        try:
+            key = UUID(str(named))
+        except ValueError:
+            return None
+        own = File.objects.filter(work__wallet=self._wallet, work__network=self._network, pk=key)
+        return own.select_related("work").first()
+
+
+class ImageForm(WorkForm):
+    """An order of new pictures."""
+
+    prompt = forms.CharField(
+        max_length=MAX_PROMPT,
+        label="Prompt",
+        error_messages={"required": "Describe the picture first."},
+        widget=forms.Textarea(attrs={"class": "input", "rows": 3}),
+    )
+    n = forms.IntegerField(
+        min_value=1,
+        max_value=MAX_IMAGES,
+        initial=1,
+        label="Pictures",
+        help_text="Each is billed.",
+        widget=forms.NumberInput(attrs={"class": "input"}),
+    )
+    size = forms.ChoiceField(
+        required=False,
+        label="Size",
+        help_text="Pixels; the price is the same.",
+        choices=[("", "Provider's choice"), *((s, s.replace("x", " × ")) for s in SIZES)],
+        widget=forms.Select(attrs={"class": "input"}),
+    )
+    setting_names = ("n", "size")
+
+
+class EditForm(WorkForm):
+    """An order of a picture's edit."""
+
+    image = forms.FileField(
+        required=False,
+        label="Picture",
+        help_text="PNG, JPEG or WebP. Place, camera and comments are taken out before it is sent.",
+        error_messages={"empty": "The file is empty. Choose another file."},
+        widget=forms.FileInput(
+            attrs={"class": "input", "accept": "image/png,image/jpeg,image/webp"}
+        ),
+    )
+    source = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    prompt = forms.CharField(
+        max_length=MAX_PROMPT,
+        label="What to change",
+        error_messages={"required": "Say what to change first."},
+        widget=forms.Textarea(attrs={"class": "input", "rows": 2}),
+    )
+    size = ImageForm.base_fields["size"]
+    setting_names = ("size",)
+
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or {}
+        if "image" in self.errors:
+            return values
+        sent = values.get("image")
+        try:
+            values["upload"] = pictures.clean(_read(sent)) if sent else self._kept_picture(values)
+        except InvalidBody as error:
+            self.add_error("image", f"{error} {error.advice}")
+        return values
+
+    def _kept_picture(self, values: dict[str, Any]) -> File:
+        file = self._file(values.get("source"))
+        if file is None or not file.is_shown:
+            raise InvalidBody("There is no picture yet.", advice="Choose one to edit.")
+        return file
+
+    @property
+    def upload(self) -> CleanPicture | Upload | File | None:
+        upload: CleanPicture | File = self.cleaned_data["upload"]
+        return upload
+
+
+class SpeechForm(WorkForm):
+    """An order of a transcript."""
+
+    recording = forms.FileField(
+        required=False,
+        label="Recording",
+        help_text=f"WAV, MP3, FLAC, Ogg, M4A or WebM, at most {MAX_UPLOAD >> 20} MB.",
+        error_messages={"empty": "The file is empty. Choose another file."},
+        widget=forms.FileInput(attrs={"class": "input", "accept": "audio/*,video/webm,video/mp4"}),
+    )
+    source = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    response_format = forms.ChoiceField(
+        choices=[(name, _FORMAT_NAMES[name]) for name in FORMATS],
+        initial="verbose_json",
+        label="Output",
+        widget=forms.Select(attrs={"class": "input"}),
+    )
+    language = forms.ChoiceField(
+        required=False,
+        choices=_LANGUAGES,
+        label="Language",
+        widget=forms.Select(attrs={"class": "input"}),
+    )
+    setting_names = ("response_format", "language")
+
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or {}
+        if "recording" in self.errors:
+            return values
+        sent = values.get("recording")
+        try:
+            kept = self._kept_recording(values) if not sent else None
+            values["upload"] = kept or Upload.recording(_read(sent))
+        except InvalidBody as error:
+            self.add_error("recording", f"{error} {error.advice}")
+        return values
+
+    def _kept_recording(self, values: dict[str, Any]) -> File:
+        file = self._file(values.get("source"))
+        if file is None or file.work.kind != Work.Kind.SPEECH:
+            raise InvalidBody("There is no recording yet.", advice="Choose a file, or record one.")
+        return file
+
+    @property
+    def upload(self) -> CleanPicture | Upload | File | None:
+        upload: Upload | File = self.cleaned_data["upload"]
+        return upload
+
+
+def _read(sent: Any) -> bytes:
+    """The bytes of an upload; one that is too large is refused before it is read into memory."""
+    if sent.size > MAX_UPLOAD:
+        raise InvalidBody(
+            f"The file is {sent.size >> 20} MB; providers take at most {MAX_UPLOAD >> 20} MB.",
+            advice="Send a smaller file.",
+        )
+    content: bytes = sent.read()
+    return content

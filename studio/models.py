@@ -1,0 +1,186 @@
+"""Works: a picture made or edited, or a recording written down, with its files, cost and proof."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from django.core.files.storage import default_storage
+from django.db import models
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import Usage, Wallet
+from accounts.proven import Proven
+from marketplace.fields import AddressField
+
+SHOWN_TYPES = ("image/png", "image/jpeg", "image/webp")  # never SVG: it may hold scripts
+
+
+class WorkQuerySet(models.QuerySet["Work"]):
+    """Works of wallets."""
+
+    def of(self, wallet: Wallet, network: str) -> WorkQuerySet:
+        return self.filter(wallet=wallet, network=network)
+
+    def running(self) -> WorkQuerySet:
+        return self.filter(state__in=Work.RUNNING)
+
+
+class Work(Proven):
+    """One order to a provider; it always ends in a stated state, never in `running`.
+
+    `key` is the form's: sending it twice is one work, and one request to the provider.
+    """
+
+    class Kind(models.TextChoices):
+        IMAGE = "image"
+        EDIT = "edit"
+        SPEECH = "speech"
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        RUNNING = "running"
+        COMPLETE = "complete"
+        FAILED = "failed"
+        INTERRUPTED = "interrupted"  # this site stopped while the provider worked
+
+    RUNNING = (State.PENDING, State.RUNNING)
+    BROKEN = (State.FAILED, State.INTERRUPTED)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    wallet = models.ForeignKey(Wallet, models.CASCADE, related_name="works")
+    network = models.SlugField(max_length=31)
+    provider = AddressField()
+    model = models.CharField(max_length=300)
+    kind = models.CharField(max_length=6, choices=Kind.choices)
+    key = models.UUIDField()
+    prompt = models.TextField(blank=True)
+    settings = models.JSONField(default=dict)  # n, size; response_format, language
+    state = models.CharField(max_length=12, choices=State.choices, default=State.PENDING)
+    problem = models.TextField(blank=True)
+    advice = models.TextField(blank=True)
+    problem_kind = models.CharField(max_length=40, blank=True)  # the SDK's error class
+    retry_after = models.PositiveIntegerField(null=True)  # seconds, where the provider said
+    may_be_billed = models.BooleanField(default=False)  # nobody here knows whether, or how much
+    usage = models.OneToOneField(Usage, models.SET_NULL, null=True, related_name="work")
+    text = models.TextField(blank=True)  # of a recording: the words, or the subtitles
+    content = models.TextField(blank=True)  # the transcript as it came
+    language = models.CharField(max_length=40, blank=True)
+    holds_pictures = models.BooleanField(default=False)  # whether the reply's body held them all
+    created_at = models.DateTimeField(default=timezone.now)
+    touched_at = models.DateTimeField(default=timezone.now)  # the worker's sign of life
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    objects = WorkQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at",)
+        indexes: ClassVar = [
+            models.Index(fields=["wallet", "network", "-created_at"]),
+            models.Index(fields=["state", "touched_at"]),
+            models.Index(fields=["next_check_at"]),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["wallet", "key"], name="one_work_per_key")
+        ]
+
+    def __str__(self) -> str:
+        words = " ".join(self.prompt.split()) or "Recording"
+        return words if len(words) <= 60 else f"{words[:59]}…"
+
+    def get_absolute_url(self) -> str:
+        return reverse("studio:work", args=(self.network, self.pk))
+
+    @property
+    def is_running(self) -> bool:
+        return self.state in self.RUNNING
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether a page should look again: result or proof are still to come."""
+        return self.is_running or self.is_checking
+
+    @property
+    def seconds(self) -> int:
+        """How long the provider has worked on it, so far or in all."""
+        if self.started_at is None:
+            return 0
+        return int(((self.ended_at or timezone.now()) - self.started_at).total_seconds())
+
+    @property
+    def wanted(self) -> int:
+        """How many pictures were ordered."""
+        return int(self.settings.get("n", 1))
+
+    @property
+    def places(self) -> range:
+        """One for each picture that is ordered."""
+        return range(self.wanted)
+
+    @property
+    def source(self) -> File | None:
+        """What was sent: the picture to edit, or the recording."""
+        return next((file for file in self.files.all() if file.role == File.Role.SOURCE), None)
+
+    @property
+    def results(self) -> list[File]:
+        """What came, in its order."""
+        return [file for file in self.files.all() if file.role == File.Role.RESULT]
+
+
+class File(models.Model):
+    """One file of a work; its bytes are in the storage under the hash of their content."""
+
+    class Role(models.TextChoices):
+        SOURCE = "source"
+        RESULT = "result"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    work = models.ForeignKey(Work, models.CASCADE, related_name="files")
+    role = models.CharField(max_length=6, choices=Role.choices)
+    index = models.PositiveSmallIntegerField(default=0)
+    name = models.CharField(max_length=120)  # in the storage
+    sha256 = models.CharField(max_length=64)
+    media_type = models.CharField(max_length=40)  # told by its content
+    ending = models.CharField(max_length=8)
+    size = models.PositiveBigIntegerField()  # bytes
+    width = models.PositiveIntegerField(null=True)  # pixels; None where it is not to be shown
+    height = models.PositiveIntegerField(null=True)
+    note = models.TextField(blank=True)  # the provider's revised prompt
+
+    class Meta:
+        ordering = ("role", "index")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["work", "role", "index"], name="one_file_per_place")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.index} of {self.work_id}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("studio:file", args=(self.work.network, self.pk))
+
+    @property
+    def is_shown(self) -> bool:
+        """Tell whether a browser may draw it in a page."""
+        return self.media_type in SHOWN_TYPES and self.width is not None
+
+    @property
+    def download_name(self) -> str:
+        """A name that says nothing of anybody's computer."""
+        work = f"{self.work.kind}-{str(self.work_id)[:8]}"
+        return f"{work}-{self.role}-{self.index + 1}.{self.ending}"
+
+    def read(self) -> bytes:
+        """Its bytes, from the storage."""
+        with default_storage.open(self.name) as stored:
+            content: bytes = stored.read()
+        return content
+
+
+def describe(work: Work) -> list[tuple[str, Any]]:
+    """The settings that made the work, as labels and values, without those left to the provider."""
+    labels = {"n": "Pictures", "size": "Size", "response_format": "Output", "language": "Language"}
+    return [(label, work.settings[key]) for key, label in labels.items() if work.settings.get(key)]

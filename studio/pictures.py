@@ -1,0 +1,80 @@
+"""Pictures that people send and providers return: measured before anything of them is decoded."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from io import BytesIO
+
+from PIL import Image, ImageOps
+
+from zgcompute.errors import InvalidBody
+from zgcompute.uploads import Upload
+
+MAX_PIXELS = 25_000_000  # of an upload: decoded, it takes four bytes for each
+MAX_SHOWN_PIXELS = 50_000_000  # of a provider's picture: a browser decodes it too
+_FORMATS = ("PNG", "JPEG", "WEBP")
+_SAVED = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
+_decoding = threading.Lock()  # one at a time, so that memory stays bounded
+Image.MAX_IMAGE_PIXELS = None  # `measure` judges the declared size before anything is decoded
+
+
+@dataclass(frozen=True, slots=True)
+class CleanPicture:
+    """A picture without anything but its pixels."""
+
+    content: bytes
+    media_type: str
+    width: int
+    height: int
+
+
+def clean(content: bytes) -> CleanPicture:
+    """Return the picture in `content` with its metadata stripped (place, camera, comments).
+
+    It is turned upright first. Raises InvalidBody for what is no PNG, JPEG or WebP, is broken, or
+    declares more than MAX_PIXELS.
+    """
+    media_type = Upload.picture(content).media_type
+    size = measure(content)
+    if size is None:
+        raise _BROKEN
+    if size[0] * size[1] > MAX_PIXELS:
+        raise InvalidBody(
+            f"The picture is {size[0]} × {size[1]} pixels; at most {MAX_PIXELS:,} are taken.",
+            advice="Send it in a smaller size.",
+        )
+    with _decoding:
+        return _redrawn(content, media_type)
+
+
+def measure(content: bytes) -> tuple[int, int] | None:
+    """Width and height that a PNG, JPEG or WebP declares, or None; decodes nothing."""
+    try:
+        with Image.open(BytesIO(content), formats=_FORMATS) as picture:
+            return picture.size
+    except (OSError, ValueError, SyntaxError):
+        return None
+
+
+def shown_size(content: bytes) -> tuple[int, int] | None:
+    """As `measure`, but None for a picture that is too large for a page."""
+    size = measure(content)
+    return size if size and size[0] * size[1] <= MAX_SHOWN_PIXELS else None
+
+
+def _redrawn(content: bytes, media_type: str) -> CleanPicture:
+    try:
+        with Image.open(BytesIO(content), formats=_FORMATS) as opened:
+            upright = ImageOps.exif_transpose(opened)
+            has_alpha = upright.has_transparency_data and media_type != "image/jpeg"
+            pixels = upright.convert("RGBA" if has_alpha else "RGB")
+    except (OSError, ValueError, SyntaxError) as error:
+        raise _BROKEN from error
+    pixels.info = {}
+    out = BytesIO()
+    pixels.save(out, _SAVED[media_type], quality=95)
+    return CleanPicture(out.getvalue(), media_type, pixels.width, pixels.height)
+
+
+_BROKEN = InvalidBody("The picture is broken: it cannot be read.", advice="Choose another file.")

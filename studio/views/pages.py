@@ -1,0 +1,80 @@
+"""The studio's pages: order a work, and look at those that were made."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.access import WalletRequest, signed_in
+from accounts.limits import limit
+from accounts.readiness import readiness
+from marketplace.access import service_or_404
+from marketplace.models import Service
+from marketplace.network import network_or_404
+from studio import engine, works
+from studio.forms import WorkForm
+from studio.kinds import FORMS, Place, kind_of
+from studio.rooms import home_context, ready_context
+from studio.works import OrderRefused
+
+ORDERS_PER_MINUTE = 30  # PROTOCOL §2.3: what a provider takes of one user
+
+
+@require_GET
+def home(request: HttpRequest, network: str, place: Place) -> HttpResponse:
+    """Choose a provider (?provider=), see what is missing, order, look at what was made."""
+    network_or_404(network)
+    return render(request, "studio/home.html", home_context(request, network, place))
+
+
+@require_GET
+def ready(request: HttpRequest, network: str, address: str, place: Place) -> HttpResponse:
+    """The form, or the step before it: asked for after each step."""
+    service = _service(network, address, place)
+    context = ready_context(request, network, place, service)
+    return render(request, "studio/_ready.html", context)
+
+
+@require_POST
+@signed_in
+def orders(request: WalletRequest, network: str, place: Place) -> HttpResponse:
+    """Take an order and leave it to the engine; the page shows how far it is."""
+    service = _service(network, request.POST.get("provider", ""), place)
+    limit(request, "order", ORDERS_PER_MINUTE)
+    kind = kind_of(service)
+    form = FORMS[kind](request.POST, request.FILES, wallet=request.user, network=network)
+    try:
+        _require_ready(request, service, form)
+        work, is_new = works.order(request.user, service, kind, form)
+    except OrderRefused as refusal:
+        return _refused(request, network, place, form, refusal)
+    if is_new:
+        engine.start(work.pk)  # it is committed when it is returned
+    return redirect(f"{place.url(network)}?again={work.pk}#work-{work.pk}")
+
+
+def _require_ready(request: WalletRequest, service: Service, form: WorkForm) -> None:
+    """Raise OrderRefused with the first reason why it cannot be sent."""
+    room = readiness(request.user, service.network, service)
+    if not room.is_open:
+        raise OrderRefused("This provider cannot be used. Choose another one.")
+    if room.next_step is not None:
+        raise OrderRefused(f"One step is missing before this can be sent: {room.next_step.title}.")
+    if not form.is_valid():
+        raise OrderRefused("Correct what is marked below, then send it again.")
+
+
+def _refused(
+    request: HttpRequest, network: str, place: Place, form: WorkForm, refusal: OrderRefused
+) -> HttpResponse:
+    sent = request.POST.get("provider", "")
+    context = home_context(request, network, place, form, sent) | {"refusal": str(refusal)}
+    return render(request, "studio/home.html", context, status=422)
+
+
+def _service(network: str, address: str, place: Place) -> Service:
+    service = service_or_404(network_or_404(network), address)
+    if service.service_type not in place.types:
+        raise Http404("This provider makes something else.")
+    return service

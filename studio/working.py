@@ -1,0 +1,107 @@
+"""The life of one work away from any request: claimed, asked for once, kept, billed, checked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from uuid import UUID
+
+from accounts import sessions
+from marketplace.models import Service
+from marketplace.network import served
+from studio import proofs, transitions
+from studio.asking import MediaProvider, Order, ask
+from studio.models import Work
+from zgcompute import types
+from zgcompute.errors import (
+    Error,
+    ServiceMissing,
+    SessionExpired,
+    SessionInvalid,
+    SessionRevoked,
+)
+from zgcompute.providers import HttpDoor, Provider, door
+
+log = logging.getLogger(__name__)
+Connect = Callable[[types.Service, bool], MediaProvider]
+
+
+class Broken(Error):
+    """Something failed on our side after the request may have left."""
+
+    default_advice = "Look at the provider's unsettled fees before you ask again."
+
+
+@dataclass(frozen=True, slots=True)
+class _Assignment:
+    """One request to one provider; `api_key` is a secret and stays out of every text."""
+
+    order: Order
+    api_key: str
+
+    def __repr__(self) -> str:
+        return f"_Assignment({self.order.kind})"
+
+
+def work_on(pk: UUID, connect: Connect | None = None) -> None:
+    """Do the pending work `pk`; does nothing where somebody has claimed it."""
+    work = Work.objects.select_related("wallet").prefetch_related("files").get(pk=pk)
+    try:
+        assignment = _assignment(work)
+    except Error as error:
+        transitions.refuse(pk, error)
+        return
+    service = assignment.order.service
+    if not transitions.claim(pk, service):
+        return
+    client = (connect or provider_of)(service, served()[work.network].local)
+    if _ask(work, client, assignment):
+        proofs.check(pk, connect=lambda *_: client)
+
+
+def _ask(work: Work, client: MediaProvider, assignment: _Assignment) -> bool:
+    """Send the request and keep what comes; tells whether anything did."""
+    try:
+        result = ask(client, assignment.api_key, assignment.order)
+        transitions.complete(work.pk, assignment.order.service, result)
+    except Error as error:
+        if isinstance(error, SessionExpired | SessionRevoked | SessionInvalid):
+            sessions.forget(work.wallet, work.network, work.provider)
+        transitions.fail(work.pk, error)
+        return False
+    except Exception:
+        log.exception("work %s broke", work.pk)
+        transitions.fail(work.pk, Broken("Something broke on our side while it was being made."))
+        return False
+    return True
+
+
+def _assignment(work: Work) -> _Assignment:
+    listed = Service.objects.on(work.network).listed()
+    row: Service | None = listed.filter(provider=work.provider).first()
+    if row is None:
+        raise ServiceMissing("This provider is no longer registered.")
+    api_key = sessions.api_key_for(work.wallet, work.network, work.provider)
+    if api_key is None:
+        raise SessionExpired("Your session with this provider has ended.")
+    source = work.source
+    order = Order(
+        kind=work.kind,
+        service=row.snapshot(),
+        prompt=work.prompt,
+        settings=dict(work.settings),
+        source=source.read() if source else b"",
+    )
+    return _Assignment(order, api_key)
+
+
+def provider_of(service: types.Service, is_local: bool) -> MediaProvider:
+    """The real provider, over connections that this process shares."""
+    return Provider(service, door=_door(is_local))
+
+
+@cache
+def _door(is_local: bool) -> HttpDoor:
+    return door(local=is_local)

@@ -1,0 +1,81 @@
+"""Ordering works. Ordering the same thing twice by accident is ordering once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID, uuid5
+
+from django.db import IntegrityError, transaction
+
+from accounts.models import Wallet
+from marketplace.models import Service
+from studio import files
+from studio.forms import WorkForm
+from studio.models import File, Work
+from studio.pictures import CleanPicture
+
+AT_ONCE = 4  # of one wallet; providers answer 5 requests of one user at a time (PROTOCOL §2.3)
+
+
+class OrderRefused(Exception):
+    """The order cannot be taken now; `str()` is one sentence for the person."""
+
+
+def order(wallet: Wallet, service: Service, kind: str, form: WorkForm) -> tuple[Work, bool]:
+    """Return the pending work that the valid `form` orders, and whether this call made it.
+
+    A form that comes back with other words orders something else. Raises OrderRefused while too
+    many works of the wallet are on their way.
+    """
+    source = _source(form)
+    key = _key(form, service, source)
+    if found := Work.objects.filter(wallet=wallet, key=key).first():
+        return found, False
+    if Work.objects.of(wallet, service.network).running().count() >= AT_ONCE:
+        raise OrderRefused(f"{AT_ONCE} of your orders are on their way. Wait for one to end.")
+    try:
+        with transaction.atomic():
+            return _made(wallet, service, kind, key, form, source), True
+    except IntegrityError:
+        return Work.objects.get(wallet=wallet, key=key), False
+
+
+def _made(
+    wallet: Wallet,
+    service: Service,
+    kind: str,
+    key: UUID,
+    form: WorkForm,
+    source: dict[str, Any] | None,
+) -> Work:
+    work = Work.objects.create(
+        wallet=wallet,
+        network=service.network,
+        provider=service.provider,
+        model=service.model,
+        kind=kind,
+        key=key,
+        prompt=form.words,
+        settings=form.settings,
+    )
+    if source is not None:
+        File.objects.create(work=work, role=File.Role.SOURCE, **source)
+    return work
+
+
+def _source(form: WorkForm) -> dict[str, Any] | None:
+    """Store what is sent along; returns the columns of its row."""
+    upload = form.upload
+    if upload is None:
+        return None
+    if isinstance(upload, File):
+        return files.kept_again(upload)
+    if isinstance(upload, CleanPicture):
+        return files.kept_picture(upload)
+    return files.kept_recording(upload)
+
+
+def _key(form: WorkForm, service: Service, source: dict[str, Any] | None) -> UUID:
+    sent = [service.provider, form.words, form.settings, source["sha256"] if source else ""]
+    return uuid5(form.order_key, json.dumps(sent, sort_keys=True))
