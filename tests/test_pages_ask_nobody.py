@@ -5,11 +5,13 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.core.cache import cache
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.http import HttpResponseBase
 from django.test import Client
 from django.utils import timezone
@@ -19,6 +21,7 @@ from accounts.models import ApiKey, Wallet
 from chat.models import Message
 from chat.views import stream
 from marketplace.models import Service
+from studio.models import File, Work
 from tests.accounts import cast
 from tests.accounts.cast import NETWORK, zg
 from tests.chat import stage
@@ -39,6 +42,10 @@ PUBLIC = {  # answered to anybody, as is all of the marketplace, which knows no 
     "chat:home",
     "chat:history",
     "chat:start-ready",
+    "studio:images",
+    "studio:images-ready",
+    "studio:speech",
+    "studio:speech-ready",
 }
 HTMX = {"HTTP_HX_REQUEST": "true"}
 
@@ -80,7 +87,28 @@ def alice(chain: FakeChain, aurora: Service) -> Wallet:
     Message.objects.filter(pk=answer.pk).update(
         state=Message.State.COMPLETE, text="Another secret", ended_at=timezone.now()
     )
+    _make_work(wallet, aurora)
     return wallet
+
+
+def _make_work(wallet: Wallet, service: Service) -> None:
+    """A picture of Alice's, with what proves it."""
+    work = Work.objects.create(
+        wallet=wallet,
+        network=NETWORK,
+        provider=service.provider,
+        model="painter",
+        kind=Work.Kind.IMAGE,
+        key=uuid4(),
+        prompt="A secret picture",
+        state=Work.State.COMPLETE,
+        content="A secret transcript",
+        evidence={"of": "a secret"},
+    )
+    name = default_storage.save("works/secret", ContentFile(b"a secret"))
+    File.objects.create(
+        work=work, role="result", name=name, media_type="image/png", ending="png", size=8
+    )
 
 
 @pytest.fixture
@@ -94,6 +122,11 @@ def site(alice: Wallet, aurora: Service, monkeypatch: pytest.MonkeyPatch) -> lis
     }
     answers |= {f"chat:{name} uuid pk": answer.pk for name in ("message", "choice")}
     answers["chat:edit uuid pk"] = answer.parent_id
+    work = Work.objects.get()
+    works: dict[str, UUID] = {
+        f"studio:{name} uuid pk": work.pk
+        for name in ("work", "checks", "evidence", "transcript", "deletion")
+    }
     return pages(
         shared={
             "slug network": "devnet",
@@ -111,6 +144,8 @@ def site(alice: Wallet, aurora: Service, monkeypatch: pytest.MonkeyPatch) -> lis
             "accounts:sign-in-end int key": alice.sign_ins.get().pk,
             "uuid pk": answer.conversation_id,
             **answers,
+            **works,
+            "studio:file uuid pk": work.files.get().pk,
         },
     )
 

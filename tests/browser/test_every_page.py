@@ -36,6 +36,9 @@ def _paths(devnet: Devnet) -> list[str]:
         f"build/{aurora}/",
         "chat/",
         "chat/history/",
+        "images/",
+        f"images/?provider={devnet.address('retouch')}",
+        "speech/",
     ]
 
 
