@@ -18,14 +18,14 @@ from zgcompute.uploads import MAX_UPLOAD, Upload
 MAX_PROMPT = 4000  # characters
 MAX_IMAGES = 4  # in one request
 SIZES = ("256x256", "512x512", "768x768", "1024x1024", "1024x768", "768x1024")
-_FORMAT_NAMES = {
-    "json": "Text, with its length",
-    "text": "Text only",
-    "srt": "Subtitles (SRT)",
-    "vtt": "Subtitles (WebVTT)",
-    "verbose_json": "Everything (verbose JSON)",
+FORMAT_NAMES = {
+    "json": "Text and length (JSON)",
+    "text": "Plain text",
+    "srt": "SRT subtitles",
+    "vtt": "WebVTT subtitles",
+    "verbose_json": "Verbose JSON",
 }
-_LANGUAGES = (
+LANGUAGES = (
     *(("", "Detect"), ("ar", "Arabic"), ("zh", "Chinese"), ("cs", "Czech"), ("da", "Danish")),
     *(("nl", "Dutch"), ("en", "English"), ("fi", "Finnish"), ("fr", "French")),
     *(("de", "German"), ("el", "Greek"), ("he", "Hebrew"), ("hi", "Hindi"), ("hu", "Hungarian")),
@@ -100,7 +100,7 @@ class ImageForm(WorkForm):
         min_value=1,
         max_value=MAX_IMAGES,
         initial=1,
-        label="Pictures",
+        label="How many",
         help_text="Each is billed.",
         widget=forms.NumberInput(attrs={"class": "input"}),
     )
@@ -171,14 +171,14 @@ class SpeechForm(WorkForm):
     )
     source = forms.UUIDField(required=False, widget=forms.HiddenInput)
     response_format = forms.ChoiceField(
-        choices=[(name, _FORMAT_NAMES[name]) for name in FORMATS],
+        choices=[(name, FORMAT_NAMES[name]) for name in FORMATS],
         initial="verbose_json",
         label="Output",
         widget=forms.Select(attrs={"class": "input"}),
     )
     language = forms.ChoiceField(
         required=False,
-        choices=_LANGUAGES,
+        choices=LANGUAGES,
         label="Language",
         widget=forms.Select(attrs={"class": "input"}),
     )

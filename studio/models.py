@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.core.files.storage import default_storage
 from django.db import models
@@ -178,9 +178,3 @@ class File(models.Model):
         with default_storage.open(self.name) as stored:
             content: bytes = stored.read()
         return content
-
-
-def describe(work: Work) -> list[tuple[str, Any]]:
-    """The settings that made the work, as labels and values, without those left to the provider."""
-    labels = {"n": "Pictures", "size": "Size", "response_format": "Output", "language": "Language"}
-    return [(label, work.settings[key]) for key, label in labels.items() if work.settings.get(key)]

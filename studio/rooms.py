@@ -11,9 +11,9 @@ from django.http import HttpRequest
 from accounts.models import Wallet
 from accounts.readiness import Readiness, readiness
 from marketplace.models import Service
-from studio.forms import WorkForm
+from studio.forms import FORMAT_NAMES, LANGUAGES, WorkForm
 from studio.kinds import FORMS, Place, kind_of, place_of
-from studio.models import Work, describe
+from studio.models import Work
 from studio.remedies import remedy
 
 WORKS_PER_PAGE = 12
@@ -79,7 +79,7 @@ def work_context(work: Work, room: Readiness | None = None) -> dict[str, Any]:
     step = help_for and next((one for one in steps if one.key == help_for.step), None)
     return {
         "work": work,
-        "facts": describe(work),
+        "facts": _facts(work),
         "remedy": help_for,
         "remedy_step": step,
         "home_url": place_of(work).url(work.network),
@@ -118,6 +118,19 @@ def _works(wallet: Wallet | None, network: str, place: Place) -> list[Work]:
 
 def _paged(request: HttpRequest, works: list[Work]) -> Page[Work]:
     return Paginator(works, WORKS_PER_PAGE).get_page(request.GET.get("page"))
+
+
+def _facts(work: Work) -> list[tuple[str, str]]:
+    """The settings that made the work, in words, without those left to the provider."""
+    chosen = {name: str(value) for name, value in work.settings.items()}
+    wanted, language = chosen.get("response_format", ""), chosen.get("language", "")
+    facts = [
+        ("Ordered", chosen.get("n", "")),
+        ("Size", chosen.get("size", "").replace("x", " × ")),
+        ("", FORMAT_NAMES.get(wanted, wanted)),
+        ("", dict(LANGUAGES).get(language, language) if language else ""),
+    ]
+    return [(label, value) for label, value in facts if value]
 
 
 def _again(request: HttpRequest, wallet: Wallet | None, network: str) -> Work | None:

@@ -1,4 +1,4 @@
-"""The studio's pages: what each visitor sees, what is refused in words, and what nobody else sees."""
+"""What each visitor sees, what is refused in words, and what nobody else may see."""
 
 from __future__ import annotations
 
