@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _QUIET = ("--no-sandbox", "--disable-background-networking", "--disable-component-update")
+_MICROPHONE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")  # it beeps
 
 
 def executable() -> str | None:
@@ -18,4 +19,4 @@ def executable() -> str | None:
 
 
 def launch(playwright: Playwright) -> Browser:
-    return playwright.chromium.launch(executable_path=executable(), args=list(_QUIET))
+    return playwright.chromium.launch(executable_path=executable(), args=[*_QUIET, *_MICROPHONE])

@@ -82,12 +82,13 @@ def test_a_recording_is_made_in_the_page_and_written_down(
     somebody.sign_in()
     _get_ready(somebody)
     page.get_by_role("button", name="Record", exact=True).click()
+    page.wait_for_function("document.querySelector('[data-record-level]').value > 0")
     expect(page.get_by_role("timer")).to_have_text("0:02")
     page.get_by_role("button", name="Stop recording").click()
     expect(page.get_by_text("Recorded. Listen to it")).to_be_visible()
     page.get_by_role("button", name="Transcribe").click()
     _badge_says(page, "verified")
-    expect(page.get_by_label("Transcript")).to_contain_text("This is devnet text")
+    expect(page.get_by_label("Transcript", exact=True)).to_contain_text("This is devnet text")
     first = _cost(page)
 
     recording = tmp_path / "mine.wav"
@@ -97,7 +98,7 @@ def test_a_recording_is_made_in_the_page_and_written_down(
     page.get_by_role("button", name="Transcribe").click()
     expect(page.locator("[data-work=complete]")).to_have_count(2, timeout=ANSWER_MS)
     _badge_says(page, "verified")
-    expect(page.get_by_label("Transcript").first).to_contain_text("-->")
+    expect(page.get_by_label("Transcript", exact=True).first).to_contain_text("-->")
     assert first + _cost(page) == _unsettled(devnet, somebody, "echo")
     _is_fine(page)
     somebody.visit("account/usage/")
