@@ -9,6 +9,7 @@ from zgcompute import types
 from zgcompute.bodies import image_body
 from zgcompute.checks import SignatureSource
 from zgcompute.fees import Fee, image_fee, speech_fee
+from zgcompute.jobs import Job
 from zgcompute.pictures import ImageReply, Picture
 from zgcompute.transcripts import SpeechReply
 from zgcompute.uploads import Form, Upload, form
@@ -24,6 +25,18 @@ class MediaProvider(SignatureSource, Protocol):
     def transcribe(self, api_key: str, form: Form, response_format: str) -> SpeechReply: ...
 
 
+class JobProvider(MediaProvider, Protocol):
+    """The same, where pictures may also be ordered as jobs."""
+
+    def order_images(self, api_key: str, body: bytes) -> Job: ...
+
+    def order_edit(self, api_key: str, form: Form) -> Job: ...
+
+    def job(self, api_key: str, job_id: str) -> Job: ...
+
+    def job_pictures(self, job: Job, request_sha256: str) -> ImageReply: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What to ask for; `source` is the picture to edit or the recording."""
@@ -33,6 +46,11 @@ class Order:
     prompt: str
     settings: dict[str, Any]
     source: bytes = b""
+
+    @property
+    def count(self) -> int:
+        """How many pictures; a form cannot order more than one (PROTOCOL §5.1)."""
+        return int(self.settings.get("n", 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,29 +74,37 @@ def ask(client: MediaProvider, api_key: str, order: Order) -> Result:
     return _ASKERS[order.kind](client, api_key, order)
 
 
-def _images(client: MediaProvider, api_key: str, order: Order) -> Result:
-    count = int(order.settings["n"])  # only a JSON number counts (PROTOCOL §5.1)
-    choices = {"n": count, "size": order.settings.get("size", ""), "response_format": "b64_json"}
-    reply = client.images(api_key, image_body(order.service.model, order.prompt, **choices))
-    return _pictures(order.service, reply, count)
+def image_request(order: Order) -> bytes:
+    """The body that orders new pictures; only a JSON number counts as `n` (PROTOCOL §5.1)."""
+    choices = {"n": order.count, "size": order.settings.get("size", "")}
+    return image_body(order.service.model, order.prompt, **choices, response_format="b64_json")
 
 
-def _edit(client: MediaProvider, api_key: str, order: Order) -> Result:
+def edit_form(order: Order) -> Form:
+    """The form that orders the edit of a picture."""
     fields = {"model": order.service.model, "prompt": order.prompt}
     fields |= {"size": order.settings.get("size", ""), "response_format": "b64_json"}
-    reply = client.edit_image(api_key, form(fields, "image", Upload.picture(order.source)))
-    return _pictures(order.service, reply, 1)  # a form cannot order more (PROTOCOL §5.1)
+    return form(fields, "image", Upload.picture(order.source))
 
 
-def _pictures(service: types.Service, reply: ImageReply, billed: int) -> Result:
+def pictures_result(order: Order, reply: ImageReply) -> Result:
+    """The result that `reply` is; the number that was ordered is billed."""
     return Result(
-        fee=image_fee(service, billed),
+        fee=image_fee(order.service, order.count),
         response_id=reply.response_id,
         request_sha256=reply.request_sha256,
         body_sha256=reply.body_sha256,
         pictures=reply.pictures,
         holds_pictures=reply.holds_pictures,
     )
+
+
+def _images(client: MediaProvider, api_key: str, order: Order) -> Result:
+    return pictures_result(order, client.images(api_key, image_request(order)))
+
+
+def _edit(client: MediaProvider, api_key: str, order: Order) -> Result:
+    return pictures_result(order, client.edit_image(api_key, edit_form(order)))
 
 
 def _transcript(client: MediaProvider, api_key: str, order: Order) -> Result:

@@ -62,7 +62,7 @@ class WorkForm(forms.Form):
     def settings(self) -> dict[str, Any]:
         """What is asked for beside the prompt, without what is left to the provider."""
         chosen = ((name, self.cleaned_data[name]) for name in self.setting_names)
-        return {name: value for name, value in chosen if value not in ("", None)}
+        return {name: value for name, value in chosen if value not in ("", None, False)}
 
     @property
     def upload(self) -> CleanPicture | Upload | File | None:
@@ -111,7 +111,13 @@ class ImageForm(WorkForm):
         choices=[("", "Provider's choice"), *((s, s.replace("x", " × ")) for s in SIZES)],
         widget=forms.Select(attrs={"class": "input"}),
     )
-    setting_names = ("n", "size")
+    as_job = forms.BooleanField(
+        required=False,
+        label="Run as a job at the provider",
+        help_text="It goes on there even if this site stops, and comes some seconds later. A "
+        "provider without jobs is asked directly.",
+    )
+    setting_names = ("n", "size", "as_job")
 
 
 class EditForm(WorkForm):
@@ -134,7 +140,8 @@ class EditForm(WorkForm):
         widget=forms.Textarea(attrs={"class": "input", "rows": 2}),
     )
     size = ImageForm.base_fields["size"]
-    setting_names = ("size",)
+    as_job = ImageForm.base_fields["as_job"]
+    setting_names = ("size", "as_job")
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or {}

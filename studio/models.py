@@ -63,6 +63,7 @@ class Work(Proven):
     problem_kind = models.CharField(max_length=40, blank=True)  # the SDK's error class
     retry_after = models.PositiveIntegerField(null=True)  # seconds, where the provider said
     may_be_billed = models.BooleanField(default=False)  # nobody here knows whether, or how much
+    job_id = models.CharField(max_length=100, blank=True)  # of the provider, which works on alone
     usage = models.OneToOneField(Usage, models.SET_NULL, null=True, related_name="work")
     text = models.TextField(blank=True)  # of a recording: the words, or the subtitles
     content = models.TextField(blank=True)  # the transcript as it came

@@ -127,6 +127,7 @@ def _facts(work: Work) -> list[tuple[str, str]]:
     facts = [
         ("Ordered", chosen.get("n", "")),
         ("Size", chosen.get("size", "").replace("x", " × ")),
+        ("", "as a job" if "as_job" in chosen else ""),
         ("", FORMAT_NAMES.get(wanted, wanted)),
         ("", dict(LANGUAGES).get(language, language) if language else ""),
     ]

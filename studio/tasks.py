@@ -5,12 +5,13 @@ from __future__ import annotations
 from celery import shared_task
 
 from marketplace.leases import lease
-from studio import proofs, transitions
+from studio import proofs, transitions, working
 
 
 @shared_task
 def close_lost_works(network: str) -> None:
-    """End the works that no engine works on any more."""
+    """Look after the jobs that lost their engine, and end the works that nobody works on."""
+    working.resume_lost(network)
     transitions.interrupt_lost(network)
 
 

@@ -41,6 +41,18 @@ def claim(pk: UUID, service: Service) -> bool:
     )
 
 
+def keep_job(pk: UUID, job_id: str, request_sha256: str) -> None:
+    """Remember the job that the provider has taken: whoever finds the work lost looks after it."""
+    Work.objects.filter(pk=pk).update(job_id=job_id, request_sha256=request_sha256)
+
+
+def take_lost_job(pk: UUID) -> bool:
+    """Look after a job whose engine gives no sign of life; False where somebody else does."""
+    now = timezone.now()
+    lost = Work.objects.filter(pk=pk, state=_State.RUNNING, touched_at__lt=now - LOST_AFTER)
+    return bool(lost.exclude(job_id="").update(touched_at=now))
+
+
 def touch(pks: list[UUID]) -> None:
     """Give a sign of life."""
     Work.objects.running().filter(pk__in=pks).update(touched_at=timezone.now())
@@ -51,6 +63,8 @@ def complete(pk: UUID, service: Service, result: Result) -> None:
     kept = [files.kept_result(picture) for picture in result.pictures]
     with transaction.atomic():
         work = Work.objects.select_for_update().select_related("wallet").get(pk=pk)
+        if work.state == _State.COMPLETE:
+            return  # somebody else has looked after its job
         for index, columns in enumerate(kept):
             File.objects.create(work=work, role=File.Role.RESULT, index=index, **columns)
         now = timezone.now()
@@ -71,7 +85,7 @@ def complete(pk: UUID, service: Service, result: Result) -> None:
     refresh_wallet_later(work.wallet_id, work.network)  # its unsettled fees have grown
 
 
-def fail(pk: UUID, error: Error) -> None:
+def fail(pk: UUID, error: Error, *, may_be_billed: bool | None = None) -> None:
     """End the work because the request failed, and say whether it may be billed all the same."""
     seconds = getattr(error, "retry_after", None)
     _running(pk).update(
@@ -81,24 +95,23 @@ def fail(pk: UUID, error: Error) -> None:
         advice=error.advice,
         problem_kind=type(error).__name__[:40],
         retry_after=None if seconds is None else min(3600, max(1, round(seconds))),
-        may_be_billed=not isinstance(error, _FREE),
+        may_be_billed=not isinstance(error, _FREE) if may_be_billed is None else may_be_billed,
     )
 
 
 def refuse(pk: UUID, error: Error) -> None:
     """End a work that was never sent."""
-    fail(pk, error)
-    Work.objects.filter(pk=pk, state=_State.FAILED).update(may_be_billed=False)
+    fail(pk, error, may_be_billed=False)
 
 
 def interrupt(pk: UUID) -> None:
-    """End a work that nobody works on any more, whether it was sent or not."""
+    """End a work that nobody works on any more, whether it was sent or not; a job goes on."""
     now = timezone.now()
     mine = Work.objects.filter(pk=pk)
     mine.filter(state=_State.PENDING).update(
         **_end_fields(now), state=_State.FAILED, problem=_NEVER_SENT, advice=_COSTS_NOTHING
     )
-    mine.filter(state=_State.RUNNING).update(
+    mine.filter(state=_State.RUNNING, job_id="").update(
         **_end_fields(now),
         state=_State.INTERRUPTED,
         problem=_STOPPED,
@@ -112,7 +125,7 @@ def interrupt_lost(network: str) -> int:
     lost = Work.objects.running().filter(
         network=network, touched_at__lt=timezone.now() - LOST_AFTER
     )
-    keys = list(lost.values_list("pk", flat=True))
+    keys = list(lost.filter(job_id="").values_list("pk", flat=True))
     for pk in keys:
         interrupt(pk)
     return len(keys)

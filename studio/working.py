@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from functools import cache
 from uuid import UUID
 
+from django.utils import timezone
+
 from accounts import sessions
 from marketplace.models import Service
 from marketplace.network import served
-from studio import proofs, transitions
-from studio.asking import MediaProvider, Order, ask
+from studio import jobs, proofs, transitions
+from studio.asking import JobProvider, Order, Result, ask
 from studio.models import Work
 from zgcompute import types
 from zgcompute.errors import (
@@ -24,8 +26,9 @@ from zgcompute.errors import (
 )
 from zgcompute.providers import HttpDoor, Provider, door
 
+JOBS_AT_A_TIME = 20  # in one round of the workers
 log = logging.getLogger(__name__)
-Connect = Callable[[types.Service, bool], MediaProvider]
+Connect = Callable[[types.Service, bool], JobProvider]
 
 
 class Broken(Error):
@@ -61,10 +64,36 @@ def work_on(pk: UUID, connect: Connect | None = None) -> None:
         proofs.check(pk, connect=lambda *_: client)
 
 
-def _ask(work: Work, client: MediaProvider, assignment: _Assignment) -> bool:
+def resume_lost(network: str, connect: Connect | None = None) -> int:
+    """Look after the jobs whose engines were lost; returns how many were looked at."""
+    lost = Work.objects.running().filter(
+        network=network, touched_at__lt=timezone.now() - transitions.LOST_AFTER
+    )
+    keys = list(lost.exclude(job_id="").values_list("pk", flat=True)[:JOBS_AT_A_TIME])
+    for pk in keys:
+        if transitions.take_lost_job(pk):
+            _resume(pk, connect or provider_of)
+    return len(keys)
+
+
+def _resume(pk: UUID, connect: Connect) -> None:
+    work = Work.objects.select_related("wallet").prefetch_related("files").get(pk=pk)
+    service = work.asked_service
+    client = connect(service, served()[work.network].local)
+    try:
+        result = jobs.resume(work, client, _order(work, service))
+    except Error as error:
+        transitions.fail(pk, error, may_be_billed=jobs.may_be_billed(error))
+        return
+    if result is not None:
+        transitions.complete(pk, service, result)
+        proofs.check(pk, connect=lambda *_: client)
+
+
+def _ask(work: Work, client: JobProvider, assignment: _Assignment) -> bool:
     """Send the request and keep what comes; tells whether anything did."""
     try:
-        result = ask(client, assignment.api_key, assignment.order)
+        result = _result(work, client, assignment)
         transitions.complete(work.pk, assignment.order.service, result)
     except Error as error:
         if isinstance(error, SessionExpired | SessionRevoked | SessionInvalid):
@@ -78,6 +107,13 @@ def _ask(work: Work, client: MediaProvider, assignment: _Assignment) -> bool:
     return True
 
 
+def _result(work: Work, client: JobProvider, assignment: _Assignment) -> Result:
+    order, api_key = assignment.order, assignment.api_key
+    as_job = order.settings.get("as_job")
+    result = jobs.by_job(work, client, api_key, order) if as_job else None
+    return result or ask(client, api_key, order)
+
+
 def _assignment(work: Work) -> _Assignment:
     listed = Service.objects.on(work.network).listed()
     row: Service | None = listed.filter(provider=work.provider).first()
@@ -86,18 +122,21 @@ def _assignment(work: Work) -> _Assignment:
     api_key = sessions.api_key_for(work.wallet, work.network, work.provider)
     if api_key is None:
         raise SessionExpired("Your session with this provider has ended.")
+    return _Assignment(_order(work, row.snapshot()), api_key)
+
+
+def _order(work: Work, service: types.Service) -> Order:
     source = work.source
-    order = Order(
+    return Order(
         kind=work.kind,
-        service=row.snapshot(),
+        service=service,
         prompt=work.prompt,
         settings=dict(work.settings),
         source=source.read() if source else b"",
     )
-    return _Assignment(order, api_key)
 
 
-def provider_of(service: types.Service, is_local: bool) -> MediaProvider:
+def provider_of(service: types.Service, is_local: bool) -> JobProvider:
     """The real provider, over connections that this process shares."""
     return Provider(service, door=_door(is_local))
 

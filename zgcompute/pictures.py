@@ -65,6 +65,13 @@ def parse_images(
     Raises MalformedReply for what holds no pictures, DestinationRefused for a picture on another
     server than the provider's: only its own is ever asked.
     """
+    return parse_pictures(service, sha256(request).hexdigest(), body, key=key, fetch=fetch)
+
+
+def parse_pictures(
+    service: Service, request_sha256: str, body: bytes, *, key: str, fetch: Fetch
+) -> ImageReply:
+    """As `parse_images`, where only the hash of the request is known any longer."""
     reply = read.json_object(body)
     items = read.items(read.mapping(reply).get("data"), limit=MAX_PICTURES + 1)
     if not items or len(items) > MAX_PICTURES:
@@ -73,7 +80,7 @@ def parse_images(
     return ImageReply(
         pictures=tuple(_pictures(service, entries, fetch)),
         response_id=read.text(key, limit=200),
-        request_sha256=sha256(request).hexdigest(),
+        request_sha256=request_sha256,
         body_sha256=sha256(body).hexdigest(),
         holds_pictures=all(_is_inline(entry) for entry in entries),
     )

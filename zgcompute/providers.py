@@ -28,8 +28,9 @@ from zgcompute.addresses import checksum
 from zgcompute.answers import ChatAssembler, ChatDelta, ChatOutcome, ChatReply
 from zgcompute.checks import check_response
 from zgcompute.errors import InvalidToken, MalformedReply, ProviderError
+from zgcompute.jobs import Job, parse_job
 from zgcompute.model_cards import ModelCard, parse_cards
-from zgcompute.pictures import ImageReply, parse_images
+from zgcompute.pictures import ImageReply, parse_images, parse_pictures
 from zgcompute.refusals import refusal
 from zgcompute.transcripts import SpeechReply, parse_transcript
 from zgcompute.types import Service
@@ -135,12 +136,35 @@ class Provider:
 
     def images(self, api_key: str, body: bytes) -> ImageReply:
         """Order pictures with a JSON body (POST /v1/proxy/images/generations); it is billed."""
-        form = Form("application/json", body)
-        return self._pictures("/v1/proxy/images/generations", api_key, form)
+        return self._pictures(
+            "/v1/proxy/images/generations", api_key, Form("application/json", body)
+        )
 
     def edit_image(self, api_key: str, form: Form) -> ImageReply:
         """Order the edit of the picture in `form` (POST /v1/proxy/images/edits); it is billed."""
         return self._pictures("/v1/proxy/images/edits", api_key, form)
+
+    def order_images(self, api_key: str, body: bytes) -> Job:
+        """Order pictures as a job (POST /v1/async/images/generations); billed once completed."""
+        return self._ordered(
+            "/v1/async/images/generations", api_key, Form("application/json", body)
+        )
+
+    def order_edit(self, api_key: str, form: Form) -> Job:
+        """Order a picture's edit as a job (POST /v1/async/images/edits); billed once completed."""
+        return self._ordered("/v1/async/images/edits", api_key, form)
+
+    def job(self, api_key: str, job_id: str) -> Job:
+        """How far the caller's own job is (GET /v1/async/jobs/{id})."""
+        path = f"/v1/async/jobs/{quote(job_id, safe='')}"
+        reply = self._get(path, IMAGES, authorization(api_key))
+        return parse_job(reply.body, key=reply.headers.get("zg-res-key", ""))
+
+    def job_pictures(self, job: Job, request_sha256: str) -> ImageReply:
+        """The pictures of a completed job, ordered by a request with that hash."""
+        return parse_pictures(
+            self.service, request_sha256, job.reply, key=job.response_id, fetch=self._picture
+        )
 
     def transcribe(self, api_key: str, form: Form, response_format: str) -> SpeechReply:
         """Have the recording in `form` written down (POST /v1/proxy/audio/transcriptions).
@@ -160,6 +184,11 @@ class Provider:
         reply = self._post(path, IMAGES, api_key, form)
         key = reply.headers.get("zg-res-key", "")
         return parse_images(self.service, form.body, reply.body, key=key, fetch=self._picture)
+
+    def _ordered(self, path: str, api_key: str, form: Form) -> Job:
+        headers = {"content-type": form.content_type, **authorization(api_key)}
+        reply = self._door.post(_url(self.service, path), METADATA, headers, form.body)
+        return parse_job(_accepted(reply, 202).body, key="")
 
     def _picture(self, path: str) -> bytes:
         return self._get(path, PICTURE).body
@@ -258,8 +287,8 @@ def authorization(api_key: str) -> dict[str, str]:
     return {"authorization": f"Bearer {api_key}"}
 
 
-def _accepted(reply: HttpReply) -> HttpReply:
-    if reply.status != 200:
+def _accepted(reply: HttpReply, status: int = 200) -> HttpReply:
+    if reply.status != status:
         raise refusal(reply.status, reply.body[:_MAX_REFUSAL], reply.headers)
     return reply
 

@@ -20,8 +20,9 @@ from zgcompute._fake_faults import NOT_FOUND, REFUSALS, Fault
 from zgcompute.answers import ChatReply
 from zgcompute.errors import ProviderUnreachable
 from zgcompute.fees import image_fee, speech_fee
+from zgcompute.jobs import Job, parse_job
 from zgcompute.model_cards import ModelCard, parse_cards
-from zgcompute.pictures import ImageReply, parse_images
+from zgcompute.pictures import ImageReply, parse_images, parse_pictures
 from zgcompute.providers import authorization
 from zgcompute.refusals import refusal
 from zgcompute.signers import LocalSigner
@@ -88,6 +89,8 @@ class FakeProvider:
         self.unsettled = 0
         self._records: dict[str, SignatureRecord] = {}
         self._late: set[str] = set()
+        self._jobs: dict[str, tuple[bytes, int]] = {}  # the reply, and of how many pictures
+        self._seen: set[str] = set()
 
     def models(self) -> tuple[ModelCard, ...]:
         self._require_reachable()
@@ -139,6 +142,43 @@ class FakeProvider:
     def edit_image(self, api_key: str, form: Form) -> ImageReply:
         prompt, wanted = (media.field(form, name) for name in ("prompt", "response_format"))
         return self._draw(api_key, form.body, prompt, 1, wanted)
+
+    def order_images(self, api_key: str, body: bytes) -> Job:
+        prompt, count, _ = media.ordered(body)
+        return self._order(api_key, body, media.drawn(prompt, count))
+
+    def order_edit(self, api_key: str, form: Form) -> Job:
+        return self._order(api_key, form.body, media.drawn(media.field(form, "prompt"), 1))
+
+    def job(self, api_key: str, job_id: str) -> Job:
+        """The job, which is done at the second look; that look bills it."""
+        self._require_reachable()
+        authorization(api_key)
+        if job_id not in self._jobs:
+            raise refusal(404, b'{"error":"job not found"}')
+        reply, count = self._jobs[job_id]
+        stated: dict[str, Any] = {"jobId": job_id, "status": "processing"}
+        if job_id in self._seen:
+            stated |= {"status": "completed", "data": json.loads(reply)}
+        else:
+            self.unsettled += image_fee(self.service, count).total
+        self._seen.add(job_id)
+        return parse_job(json.dumps(stated).encode(), key=job_id)
+
+    def job_pictures(self, job: Job, request_sha256: str) -> ImageReply:
+        def fetch(path: str) -> bytes:
+            raise ProviderUnreachable(path)
+
+        return parse_pictures(
+            self.service, request_sha256, job.reply, key=job.response_id, fetch=fetch
+        )
+
+    def _order(self, api_key: str, request: bytes, pictures: list[bytes]) -> Job:
+        job_id = self._accept(api_key, request)
+        reply = media.images_body(self.service, job_id, pictures, "b64_json")
+        self._jobs[job_id] = reply, len(pictures)
+        self._keep_signed(job_id, media.images_text(request, pictures), self.fault)
+        return parse_job(json.dumps({"jobId": job_id, "status": "pending"}).encode(), key="")
 
     def transcribe(self, api_key: str, form: Form, response_format: str) -> SpeechReply:
         response_id, seconds = self._accept(api_key, form.body), media.seconds_of(form)

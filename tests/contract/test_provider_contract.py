@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -104,6 +105,17 @@ class Subject:
         choices = {"n": n, "size": "64x64", "response_format": response_format}
         body = image_body(self.service.model, "A lighthouse <at> dusk", **choices)
         reply: ImageReply = self.sync.images(session(), body)
+        return reply
+
+    def draw_as_job(self, n: int) -> ImageReply:
+        choices = {"n": n, "size": "64x64", "response_format": "b64_json"}
+        body = image_body(self.service.model, "A lighthouse", **choices)
+        job = self.sync.order_images(session(), body)
+        assert job.is_open
+        while job.is_open:
+            time.sleep(0.05)
+            job = self.sync.job(session(), job.job_id)
+        reply: ImageReply = self.sync.job_pictures(job, sha256(body).hexdigest())
         return reply
 
     def edit(self) -> ImageReply:
@@ -371,6 +383,21 @@ def test_pictures_are_verified_and_billed_each(prisma: Subject) -> None:
     assert verdict.outcome is Outcome.VERIFIED
     assert (verdict.response_matches, verdict.request_matches) == (True, True)
     assert prisma.owed() == image_fee(prisma.service, 2).total > 0
+
+
+def test_pictures_of_a_job_are_verified_and_billed_each(prisma: Subject) -> None:
+    reply = prisma.draw_as_job(n=2)
+    assert len(reply.pictures) == 2
+    verdict = prisma.check_pictures(reply)
+    assert verdict.outcome is Outcome.VERIFIED
+    assert (verdict.response_matches, verdict.request_matches) == (True, True)
+    assert prisma.owed() == image_fee(prisma.service, 2).total
+
+
+def test_nobody_knows_a_job_that_was_never_ordered(prisma: Subject) -> None:
+    with pytest.raises(ProviderRefused) as caught:
+        prisma.sync.job(session(), "00000000-0000-4000-8000-000000000000")
+    assert caught.value.status == 404
 
 
 def test_pictures_behind_addresses_are_fetched_and_verified(prisma: Subject) -> None:
