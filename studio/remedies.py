@@ -27,6 +27,18 @@ class Remedy:
     can_order_again: bool = True
     wait: int = 0
 
+    @property
+    def button(self) -> str:
+        """What leads to the step, in words; "" where none helps."""
+        return _BUTTONS.get(self.step, "")
+
+
+_BUTTONS = {
+    "transfer": "Transfer funds",
+    "acknowledge": "Acknowledge its signer",
+    "session": "Start a session",
+}
+
 
 def remedy(work: Work) -> Remedy | None:
     """Return what to offer for `work`, or None where it needs nothing."""

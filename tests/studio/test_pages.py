@@ -226,6 +226,29 @@ def test_a_failure_says_what_helps(signed_in: Client, alice: Wallet, painter: Se
     assert f"?again={work.pk}" in page
 
 
+def test_a_reserve_that_is_too_low_leads_to_a_transfer(
+    signed_in: Client, alice: Wallet, painter: Service
+) -> None:
+    words = (
+        "insufficient balance: your locked balance is 1.0 0G, but the required minimum is 1.5 0G"
+    )
+    door = stage.FixedDoor(400, f'{{"error":"validate request: {words}"}}'.encode())
+    work = stage.done(stage.order(alice, painter), stage.behind(door, painter))
+    gallery = signed_in.get(IMAGES).content.decode()
+    assert f'href="{work.get_absolute_url()}">Transfer funds' in gallery
+    page = signed_in.get(work.get_absolute_url()).content.decode()
+    assert "Review transfer" in page
+
+
+def test_a_refused_session_leads_to_a_new_one(
+    signed_in: Client, alice: Wallet, painter: Service
+) -> None:
+    door = stage.FixedDoor(400, b'{"error":"validate session: session token expired"}')
+    work = stage.done(stage.order(alice, painter), stage.behind(door, painter))
+    page = signed_in.get(work.get_absolute_url()).content.decode()
+    assert f'href="{IMAGES}?again={work.pk}#ready">Start a session' in page
+
+
 def test_a_deleted_work_is_gone(signed_in: Client, alice: Wallet, painter: Service) -> None:
     work = stage.done(stage.order(alice, painter), stage.fake(painter))
     assert signed_in.post(f"{work.get_absolute_url()}deletion/").status_code == 302
