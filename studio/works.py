@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from django.db import IntegrityError, transaction
+from django.db.models import Sum
 
 from accounts.models import Wallet
 from marketplace.models import Service
@@ -15,6 +16,7 @@ from studio.forms import WorkForm
 from studio.models import File, Work
 from studio.pictures import CleanPicture
 
+MOST_KEPT = 1 << 30  # bytes of one wallet's files on one network
 AT_ONCE = 4  # of one wallet; providers answer 5 requests of one user at a time (PROTOCOL §2.3)
 
 
@@ -26,19 +28,27 @@ def order(wallet: Wallet, service: Service, kind: str, form: WorkForm) -> tuple[
     """Return the pending work that the valid `form` orders, and whether this call made it.
 
     A form that comes back with other words orders something else. Raises OrderRefused while too
-    many works of the wallet are on their way.
+    many works of the wallet are on their way, or its files take too much room.
     """
     source = _source(form)
     key = _key(form, service, source)
     if found := Work.objects.filter(wallet=wallet, key=key).first():
         return found, False
-    if Work.objects.of(wallet, service.network).running().count() >= AT_ONCE:
-        raise OrderRefused(f"{AT_ONCE} of your orders are on their way. Wait for one to end.")
+    _require_room(wallet, service.network)
     try:
         with transaction.atomic():
             return _made(wallet, service, kind, key, form, source), True
     except IntegrityError:
         return Work.objects.get(wallet=wallet, key=key), False
+
+
+def _require_room(wallet: Wallet, network: str) -> None:
+    mine = Work.objects.of(wallet, network)
+    if mine.running().count() >= AT_ONCE:
+        raise OrderRefused(f"{AT_ONCE} of your orders are on their way. Wait for one to end.")
+    kept = File.objects.filter(work__in=mine).aggregate(bytes=Sum("size"))["bytes"] or 0
+    if kept >= MOST_KEPT:
+        raise OrderRefused(f"Your files here take {kept >> 20} MB. Delete some of them first.")
 
 
 def _made(

@@ -91,6 +91,16 @@ def test_too_many_at_once_are_refused(
     assert "Wait for one to end" in replies[-1].content.decode()
 
 
+def test_whoever_keeps_too_much_is_asked_to_delete(
+    signed_in: Client, alice: Wallet, painter: Service, started: list[object]
+) -> None:
+    stage.done(stage.order(alice, painter), stage.fake(painter))
+    File.objects.update(size=1 << 30)
+    reply = _send(signed_in, painter)
+    assert (reply.status_code, started) == (422, [])
+    assert "Delete some of them first" in reply.content.decode()
+
+
 _SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 UPLOADS = {  # what is uploaded as: its content, and the words that refuse it
     "0 bytes.png": (b"", "The file is empty"),
