@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('accounts', '0010_usage_units'),
+        ('accounts', '0006_usage_units'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
