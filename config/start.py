@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -191,6 +192,7 @@ def _forget() -> None:
     """Remove the database together with the chain that it mirrors: neither fits a new other."""
     for path in _var_dir().glob("site.sqlite3*"):
         path.unlink()
+    shutil.rmtree(_var_dir() / "files", ignore_errors=True)  # of works that it knew
 
 
 def _var_dir() -> Path:
