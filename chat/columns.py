@@ -60,7 +60,9 @@ def _names(place: Room, provider: str, model: str) -> dict[str, Any]:
 
 
 def _dock(rooms: list[Room]) -> dict[str, Any]:
-    return {"is_ready": any(map(_is_ready, rooms)), "turn_key": uuid4()}
+    is_ready = any(map(_is_ready, rooms))
+    is_waiting = not is_ready and any(place.is_waiting for place in rooms)
+    return {"is_ready": is_ready, "is_waiting": is_waiting, "turn_key": uuid4()}
 
 
 def _is_ready(place: Room) -> bool:

@@ -223,6 +223,22 @@ def test_a_visitor_is_asked_to_sign_in_once(client: Client, ready: list[Service]
     assert "data-composer" not in page
 
 
+def test_what_comes_before_the_first_message_is_refreshed_in_parts(
+    signed_in: Client, ready: list[Service]
+) -> None:
+    ProviderSession.objects.filter(provider=ready[1].provider).delete()
+    wanted = {"provider": [service.provider for service in ready]}
+    dock = signed_in.get(BESIDE, wanted, headers=HTMX).content.decode()
+    assert dock.startswith('<div id="ready"')
+    assert dock.count('name="provider"') == 2
+    steps = [
+        signed_in.get(f"{BESIDE}steps/{service.provider}/", headers=HTMX).content.decode()
+        for service in ready
+    ]
+    assert "Ready to be asked" in steps[0]
+    assert "Start a session" in steps[1]
+
+
 def test_what_is_deleted_leaves_its_column(
     signed_in: Client, shown: Comparison, ready: list[Service]
 ) -> None:
