@@ -8,7 +8,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import Http404
 
 from accounts.models import Wallet
-from chat.models import Conversation, Message
+from chat.models import Comparison, Conversation, Message
 
 
 def conversation_for(wallet: Wallet | AnonymousUser, network: str, pk: UUID) -> Conversation:
@@ -20,6 +20,20 @@ def conversation_for(wallet: Wallet | AnonymousUser, network: str, pk: UUID) -> 
     except Conversation.DoesNotExist:
         raise Http404("There is no such conversation here.") from None
     return conversation
+
+
+def comparison_for(wallet: Wallet | AnonymousUser, network: str, pk: UUID) -> Comparison:
+    """Return that comparison of `wallet`, while some of it is left; Http404 for strangers."""
+    if not isinstance(wallet, Wallet):
+        raise Http404("Sign in to see your conversations.")
+    kept = (
+        Conversation.objects.of(wallet, network).filter(comparison=pk).select_related("comparison")
+    )
+    conversation = kept.first()
+    if conversation is None:
+        raise Http404("There is no such comparison here.")
+    comparison: Comparison = conversation.comparison
+    return comparison
 
 
 def message_for(wallet: Wallet | AnonymousUser, network: str, pk: UUID) -> Message:

@@ -17,6 +17,31 @@ from zgcompute.verification import Outcome
 SIGNATURE_KEPT = timedelta(minutes=20)  # PROTOCOL §4.4: a provider forgets a signature then
 
 
+class Comparison(models.Model):
+    """One prompt to several providers at once: each is asked in a conversation of its own.
+
+    `asked_text` is the last prompt, of the form `asked_key`: who was not ready then can be asked it
+    later. `picked` is the place of the conversation that was gone on with: it ends the comparison.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    wallet = models.ForeignKey(Wallet, models.CASCADE, related_name="comparisons")
+    network = models.SlugField(max_length=31)
+    key = models.UUIDField()  # of the first form and its providers: sending twice starts one
+    asked_key = models.UUIDField(null=True)
+    asked_text = models.TextField(blank=True)
+    picked = models.PositiveSmallIntegerField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["wallet", "key"], name="one_comparison_per_key")
+        ]
+
+    def __str__(self) -> str:
+        return f"comparison {self.pk}"
+
+
 class Conversation(models.Model):
     """A wallet's conversation with one provider's model, and how that model is asked."""
 
@@ -26,6 +51,10 @@ class Conversation(models.Model):
     provider = AddressField()
     model = models.CharField(max_length=300)
     title = models.CharField(max_length=120, blank=True)
+    comparison = models.ForeignKey(
+        Comparison, models.SET_NULL, null=True, related_name="conversations"
+    )
+    place = models.PositiveSmallIntegerField(default=0)  # of its column in the comparison
     start_key = models.UUIDField(null=True)  # the first form's key: sending twice starts one
     system_prompt = models.TextField(blank=True)
     parameters = models.JSONField(default=dict, blank=True)  # sent with every request as they are

@@ -48,8 +48,13 @@ def ask(conversation: Conversation, *, key: UUID, text: str, after: UUID | None 
     It follows the answer `after`, or else the visible branch. Raises TurnRefused while another
     answer of the conversation is running.
     """
-    key = uuid5(key, f"{after or ''} {text}")  # a form that comes back changed asks something else
-    return _once(_question(conversation, _leaf(conversation, after), text), key)
+    question = _question(conversation, _leaf(conversation, after), text)
+    return _once(question, _content_key(key, text, after))
+
+
+def was_asked(conversation: Conversation, *, key: UUID, text: str) -> bool:
+    """Tell whether the form `key` has brought the question `text` here (after no answer named)."""
+    return conversation.messages.filter(turn_key=_content_key(key, text, None)).exists()
 
 
 def ask_again(answer: Message, *, key: UUID | None) -> Turn:
@@ -85,6 +90,11 @@ def go_on(answer: Message) -> Turn:
     question = _question(answer.conversation, answer, GO_ON)
     question.is_continuation = True
     return _once(question, uuid5(answer.pk, "continuation"))
+
+
+def _content_key(key: UUID, text: str, after: UUID | None) -> UUID:
+    """A form that comes back changed asks something else."""
+    return uuid5(key, f"{after or ''} {text}")
 
 
 def _leaf(conversation: Conversation, after: UUID | None) -> Message | None:

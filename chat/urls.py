@@ -1,6 +1,6 @@
 from django.urls import path
 
-from chat.views import archive, branches, history, pages, proof, stream, turns
+from chat.views import archive, beside, branches, history, pages, proof, stream, turns
 
 app_name = "chat"
 urlpatterns = [
@@ -10,6 +10,11 @@ urlpatterns = [
     path("imports/", archive.imports, name="imports"),
     path("new/", turns.start, name="start"),
     path("ready/<str:address>/", pages.start_ready, name="start-ready"),
+    path("beside/", beside.beside, name="beside"),
+    path("beside/steps/<str:address>/", beside.step, name="beside-step"),
+    path("beside/<uuid:pk>/", beside.comparison, name="comparison"),
+    path("beside/<uuid:pk>/turns/", beside.turns, name="comparison-turns"),
+    path("beside/<uuid:pk>/pick/", beside.pick, name="comparison-pick"),
     path("<uuid:pk>/", pages.conversation, name="conversation"),
     path("<uuid:pk>/ready/", pages.ready, name="ready"),
     path("<uuid:pk>/asking/", pages.asking, name="asking"),

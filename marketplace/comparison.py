@@ -66,6 +66,11 @@ class Comparison:
         ]
 
     @property
+    def can_ask_all(self) -> bool:
+        """Tell whether all of them can be asked one thing in the chat."""
+        return len(self.offers) > 1 and all(offer.can_chat for offer in self.offers)
+
+    @property
     def has_reports(self) -> bool:
         return any(hasattr(offer.service, "reported") for offer in self.offers)
 

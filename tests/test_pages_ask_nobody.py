@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from accounts import batches, transactions
 from accounts.models import ApiKey, Wallet
+from chat import comparisons
 from chat.models import Message
 from chat.views import stream
 from marketplace.models import Service
@@ -46,6 +47,8 @@ PUBLIC = {  # answered to anybody, as is all of the marketplace, which knows no 
     "studio:images-ready",
     "studio:speech",
     "studio:speech-ready",
+    "chat:beside",
+    "chat:beside-step",
 }
 HTMX = {"HTTP_HX_REQUEST": "true"}
 
@@ -83,7 +86,9 @@ def alice(chain: FakeChain, aurora: Service) -> Wallet:
         origin=ApiKey.Origin.MADE,
         fingerprint="0123456789ab",
     )
-    answer = stage.ask(stage.make_conversation(wallet, aurora), "A secret of Alice")
+    key = uuid4()
+    made = comparisons.start(wallet, [aurora], key=key, system_prompt="", parameters={})
+    answer = stage.ask(comparisons.conversations(made)[0], "A secret of Alice")
     Message.objects.filter(pk=answer.pk).update(
         state=Message.State.COMPLETE, text="Another secret", ended_at=timezone.now()
     )
@@ -126,6 +131,10 @@ def site(alice: Wallet, aurora: Service, monkeypatch: pytest.MonkeyPatch) -> lis
     works: dict[str, UUID] = {
         f"studio:{name} uuid pk": work.pk
         for name in ("work", "checks", "evidence", "transcript", "deletion")
+    }
+    answers |= {
+        f"chat:{name} uuid pk": answer.conversation.comparison_id
+        for name in ("comparison", "comparison-turns", "comparison-pick")
     }
     return pages(
         shared={

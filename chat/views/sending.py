@@ -55,7 +55,8 @@ def shown_turn(request: HttpRequest, conversation: Conversation, turn: Turn) -> 
         return redirect("chat:conversation", conversation.network, conversation.pk)
     place = room(request, conversation.network, service_of(conversation))
     context = {"conversation": conversation, **turn_context(turn, place)}
-    return _at_its_address(render(request, "chat/_turn.html", context), conversation)
+    response = render(request, "chat/_turn.html", context)
+    return _at_its_address(request, response, conversation)
 
 
 def shown_branch(request: HttpRequest, conversation: Conversation) -> HttpResponse:
@@ -63,7 +64,7 @@ def shown_branch(request: HttpRequest, conversation: Conversation) -> HttpRespon
     if not wants_fragment(request):
         return redirect("chat:conversation", conversation.network, conversation.pk)
     response = render(request, "chat/_turns.html", turns_context(request, conversation))
-    return _at_its_address(response, conversation)
+    return _at_its_address(request, response, conversation)
 
 
 def refused(request: HttpRequest, refusal: TurnRefused) -> HttpResponse:
@@ -76,7 +77,14 @@ def refused(request: HttpRequest, refusal: TurnRefused) -> HttpResponse:
     return response
 
 
-def _at_its_address(response: HttpResponse, conversation: Conversation) -> HttpResponse:
-    """The page may have been opened at a message of another branch: that is not its state now."""
+def _at_its_address(
+    request: HttpRequest, response: HttpResponse, conversation: Conversation
+) -> HttpResponse:
+    """The page may have been opened at a message of another branch: that is not its state now.
+
+    A page that shows several conversations side by side keeps its own address.
+    """
     url = reverse("chat:conversation", args=(conversation.network, conversation.pk))
-    return replace_url(response, url)
+    current: str | None = request.htmx.current_url_abs_path  # type: ignore[attr-defined]
+    is_here = current is None or current.partition("?")[0] == url
+    return replace_url(response, url) if is_here else response

@@ -1,7 +1,7 @@
 // The composer: Enter sends, it grows with its text, and keeps the text until the server has it.
 import { forget, keep, kept } from "./kept.js";
 
-const isRunning = () => document.getElementById("stop-form") !== null;
+const isRunning = () => document.querySelector("[data-stop]") !== null;
 
 function grow(field) {
   field.rows = 1;
@@ -86,7 +86,9 @@ document.addEventListener("chat:sent", () => {
 });
 
 document.addEventListener("click", (event) => {
-  if (event.target.closest(".composer__stop")) document.getElementById("question").focus();
+  if (!event.target.closest("[data-stops]")) return;
+  document.querySelectorAll("[data-stop]").forEach((form) => form.requestSubmit());
+  document.getElementById("question").focus();
 });
 
 addEventListener("pageshow", () => {

@@ -14,7 +14,7 @@ function toBottom() {
 }
 
 function keepUp() {
-  if (!isPinned || isWaiting || !document.getElementById("turns")?.childElementCount) return;
+  if (!isPinned || isWaiting || !document.querySelector("[data-answer]")) return;
   isWaiting = true;
   requestAnimationFrame(() => {
     isWaiting = false;
@@ -26,5 +26,5 @@ addEventListener("scroll", () => (isPinned = isAtBottom()), { passive: true });
 for (const name of ["chat:grown", "chat:replaced", "htmx:afterSettle"])
   document.addEventListener(name, keepUp);
 document.addEventListener("chat:sent", toBottom);
-if (document.getElementById("turns")?.childElementCount && !location.hash) toBottom();
+if (document.querySelector("[data-answer]") && !location.hash) toBottom();
 else isPinned = false; // the address leads to a message

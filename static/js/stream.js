@@ -1,14 +1,17 @@
 // Follows running answers. HTML comes only from our own server, which renders it by an allow-list;
 // everything else is text. EventSource reconnects by itself and says what it has (Last-Event-ID).
 const following = new Map(); // by the answer's id: its source, and the element that is kept up to date
+const MOST = 4; // at once: HTTP/1.1 allows 6 connections to a host, and sending needs some of them
 
 export function followAll() {
-  for (const article of document.querySelectorAll("[data-answer][data-stream]")) {
-    if (following.get(article.id)?.article === article) continue;
-    following.get(article.id)?.source.close(); // this element was made anew, at its own place
+  for (const [id, { source, article }] of following)
+    if (!article.isConnected) forget(id, source);
+  const open = [...document.querySelectorAll("[data-answer][data-stream]")];
+  const waiting = open.filter((article) => !following.has(article.id));
+  waiting.sort((one, other) => isRunning(other) - isRunning(one)); // a bill and a proof can wait
+  for (const article of waiting.slice(0, Math.max(0, MOST - following.size)))
     follow(article.id, article);
-  }
-  document.getElementById("turns")?.setAttribute("aria-busy", String(isBusy()));
+  tellBusy();
 }
 
 function follow(id, element) {
@@ -18,7 +21,7 @@ function follow(id, element) {
   const on = (name, act) =>
     source.addEventListener(name, (event) => {
       if (followed.article.isConnected) act(followed.article, JSON.parse(event.data));
-      else end(id, source);
+      else followAll(); // this element was made anew, or is gone
       document.dispatchEvent(new CustomEvent("chat:grown"));
     });
   on("text", (article, { text, is_code }) => {
@@ -68,18 +71,27 @@ function replace(element, html) {
   element.replaceWith(fresh);
   htmx.process(fresh);
   if (fresh.querySelector("[data-refresh]")) htmx.trigger(document.body, "readiness-changed");
-  document.getElementById("turns").setAttribute("aria-busy", String(isBusy()));
+  tellBusy();
   document.dispatchEvent(new CustomEvent("chat:replaced"));
   return fresh;
 }
 
 function end(id, source) {
-  source.close();
-  if (following.get(id)?.source !== source) return;
-  following.delete(id);
+  if (!forget(id, source)) return;
   document.getElementById(id)?.removeAttribute("data-stream");
+  followAll();
 }
 
-function isBusy() {
-  return document.querySelector('[data-answer][aria-busy="true"]') !== null;
+function forget(id, source) {
+  source.close();
+  return following.get(id)?.source === source && following.delete(id);
+}
+
+function isRunning(article) {
+  return article.getAttribute("aria-busy") === "true";
+}
+
+function tellBusy() {
+  for (const turns of document.querySelectorAll("[data-turns]"))
+    turns.setAttribute("aria-busy", [...turns.querySelectorAll("[data-answer]")].some(isRunning));
 }

@@ -39,6 +39,8 @@ def _paths(devnet: Devnet) -> list[str]:
         "images/",
         f"images/?provider={devnet.address('retouch')}",
         "speech/",
+        "chat/beside/",
+        f"chat/beside/?provider={aurora}&provider={devnet.address('cumulus')}",
     ]
 
 

@@ -53,6 +53,12 @@ def make_ready(wallet: Wallet, service: Service) -> None:
         total=parse("6"),
         refreshed_at=now,
     )
+    make_provider_ready(wallet, service)
+
+
+def make_provider_ready(wallet: Wallet, service: Service) -> None:
+    """A funded sub-account and a session, beside a ledger that is there already."""
+    now = timezone.now()
     SubAccount.objects.create(
         wallet=wallet,
         network=NETWORK,

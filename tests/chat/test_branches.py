@@ -107,7 +107,7 @@ def test_a_choice_is_kept_and_shown_in_every_tab(
     assert "2 of 2" in signed_in.get(page).content.decode()
     url = f"/{NETWORK}/chat/messages/{first.pk}/choice/"
     fragment = signed_in.post(url, headers={"HX-Request": "true"}).content.decode()
-    assert fragment.startswith('<div id="turns"')
+    assert fragment.startswith(f'<div id="conversation-{conversation.pk}-turns"')
     for shown in (fragment, signed_in.get(page).content.decode()):
         assert "1 of 2" in shown
         assert "The first.</p>" in shown

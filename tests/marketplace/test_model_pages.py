@@ -119,6 +119,16 @@ class TestCompare:
         assert "Not enough measured yet" in html
         assert "Not stated" in html
 
+    def test_chat_services_can_be_asked_side_by_side(self, client: Client) -> None:
+        make_state()
+        for name in ("aurora", "cumulus"):
+            make_service(name)
+        make_service("prisma", service_type="text-to-image")
+        wanted = f"provider={address('cumulus')}&amp;provider={address('aurora')}"
+        assert f"/devnet/chat/beside/?{wanted}" in page(client, self.url("cumulus", "aurora"))
+        for others in (("aurora",), ("aurora", "prisma")):
+            assert "/chat/beside/" not in page(client, self.url(*others))
+
     @pytest.mark.parametrize("query", ["", "?provider=", "?provider=nonsense"])
     def test_nothing_to_compare_teaches(self, client: Client, query: str) -> None:
         assert "Nothing to compare yet" in page(client, f"/devnet/compare/{query}")
