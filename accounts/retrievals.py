@@ -1,4 +1,4 @@
-"""What a call of retrieveFund would do, per provider: bring home what is due, lock the free rest.
+"""What a call of retrieveFund would do, judged from the mirrored rows of a wallet.
 
 The contract always does both: whoever brings home what is due starts the lock time of what is
 still free with the same provider (CONTRACTS §2).
@@ -7,7 +7,6 @@ still free with the same provider (CONTRACTS §2).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from accounts.models import SubAccount, Transaction, Wallet
 from accounts.rules import Refused, sub_account_of
@@ -15,52 +14,11 @@ from marketplace.models import NetworkState
 from zgcompute.amounts import exact
 from zgcompute.calls import arguments_of
 from zgcompute.networks import Network
+from zgcompute.retrieval import MAX_OPEN_REFUNDS, Part, Plan
+from zgcompute.types import Address
 
-MAX_OPEN_REFUNDS = 5  # InferenceServing's limit per sub-account; it is no public constant
 _UNITS = ((86_400, "days"), (3600, "hours"), (60, "minutes"))
 _LATER = "What is on its way back can be fetched when its lock time has passed."
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What the call does with one sub-account; amounts are neuron."""
-
-    provider: str
-    due: int  # comes home to the ledger
-    starting: int  # its lock time starts
-    waiting: int  # how many refunds' lock time goes on
-
-    @property
-    def is_idle(self) -> bool:
-        """There is nothing for the call to do."""
-        return not self.due and not self.starting
-
-    @property
-    def is_blocked(self) -> bool:
-        """The contract would refuse one refund more (TooManyRefunds), and the whole call too."""
-        return bool(self.starting) and self.waiting >= MAX_OPEN_REFUNDS
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """One call: its parts, those that need a later one, and those that have to wait."""
-
-    parts: tuple[Part, ...]
-    later: tuple[Part, ...] = ()
-    blocked: tuple[Part, ...] = ()
-
-    @property
-    def count(self) -> int:
-        """How many providers are left, with those that need a later call."""
-        return len(self.parts) + len(self.later)
-
-    @property
-    def due(self) -> int:
-        return sum(part.due for part in self.parts)
-
-    @property
-    def starting(self) -> int:
-        return sum(part.starting for part in self.parts)
 
 
 def plan_for(wallet: Wallet, network: Network, provider: str) -> Plan:
@@ -167,7 +125,7 @@ def _part(row: SubAccount) -> Part:
     refunds = list(row.refunds.all())
     due = sum(refund.amount for refund in refunds if refund.is_payable)
     waiting = sum(not refund.is_payable for refund in refunds)
-    return Part(row.provider, due, row.free, waiting)
+    return Part(Address(row.provider), due, row.free, waiting)
 
 
 def _plan(wanted: Iterable[Part], most: int) -> Plan:

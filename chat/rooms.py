@@ -12,6 +12,7 @@ from django.http import HttpRequest
 
 from accounts import readiness
 from accounts.models import Wallet
+from accounts.readiness import Readiness
 from chat import search, shelf
 from chat.forms import AskingForm
 from chat.models import Conversation
@@ -27,35 +28,17 @@ _MINUTES = re.compile(r"-?\d{1,4}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """A place to ask: a service, and the steps of this visitor towards using it."""
+class Room(Readiness):
+    """A place to ask: a service, the visitor's steps towards using it, and the next form's key."""
 
     network: Network
-    service: Service | None
-    steps: list[readiness.Step]
     turn_key: UUID
-
-    @property
-    def next_step(self) -> readiness.Step | None:
-        """The first step that is not done."""
-        return next((step for step in self.steps if not step.done), None)
-
-    @property
-    def is_open(self) -> bool:
-        """Tell whether the service takes questions at all."""
-        service = self.service
-        return service is not None and service.is_open and not service.url_problem
-
-    @property
-    def is_waiting(self) -> bool:
-        """Tell whether the next step is unknown until the balances have been read."""
-        return self.next_step is not None and self.next_step.is_waiting
 
 
 def room(request: HttpRequest, network: str, service: Service | None) -> Room:
     """Return the room of `service` for whoever asks."""
     steps = readiness.steps(wallet_of(request), network, service) if service else []
-    return Room(served()[network], service, steps, uuid4())
+    return Room(service, steps, served()[network], uuid4())
 
 
 def wallet_of(request: HttpRequest) -> Wallet | None:

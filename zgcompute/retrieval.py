@@ -17,13 +17,16 @@ MAX_OPEN_REFUNDS = 5  # InferenceServing's limit per sub-account; it is no publi
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What the call does with one sub-account; `next_due` is when the oldest waiting one is."""
+    """What the call does with one sub-account.
+
+    `next_due` is when the oldest waiting refund is, in Unix seconds; None where nobody asked.
+    """
 
     provider: Address
     due: int  # comes home to the ledger
     starting: int  # its lock time starts
     waiting: int  # how many refunds' lock time goes on
-    next_due: int | None
+    next_due: int | None = None
 
     @property
     def is_idle(self) -> bool:
@@ -41,8 +44,13 @@ class Plan:
     """One call: its parts, those for a later call, and those that have to wait."""
 
     parts: tuple[Part, ...]
-    later: tuple[Part, ...]
-    blocked: tuple[Part, ...]
+    later: tuple[Part, ...] = ()
+    blocked: tuple[Part, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many providers are left, with those that need a later call."""
+        return len(self.parts) + len(self.later)
 
     @property
     def due(self) -> int:
