@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
 
 from django.db import models
 from django.utils import timezone
 
 from accounts.models import Usage, Wallet
+from accounts.proven import Proven
 from chat.queries import ConversationQuerySet, MessageQuerySet
-from marketplace.fields import AddressField, NeuronField
-from zgcompute.fees import FeeLine
+from marketplace.fields import AddressField
 from zgcompute.verification import Outcome
-
-SIGNATURE_KEPT = timedelta(minutes=20)  # PROTOCOL §4.4: a provider forgets a signature then
 
 
 class Comparison(models.Model):
@@ -160,38 +157,20 @@ class Message(models.Model):
         return self.role == self.Role.ASSISTANT and self.closed_at is None
 
 
-class Receipt(models.Model):
+class Receipt(Proven):
     """What an answer cost and what proves it.
 
     `fee` is None where the answer broke off before the provider stated its usage: it bills the
-    answer all the same. The service is kept as it was when asked: prices and signers change.
+    answer all the same.
     """
 
     message = models.OneToOneField(Message, models.CASCADE, related_name="receipt")
     usage = models.OneToOneField(Usage, models.SET_NULL, null=True, related_name="receipt")
-    fee = NeuronField(null=True)
-    fee_is_upper_bound = models.BooleanField(default=False)  # of several models' prices
-    fee_basis = models.CharField(max_length=20, blank=True)
-    fee_lines = models.JSONField(default=list)  # label, quantity, unit, unit_price, amount
-    service = models.JSONField(default=dict)  # the chain's record at the time of asking
-    response_id = models.CharField(max_length=200, blank=True)
-    request_sha256 = models.CharField(max_length=64, blank=True)
-    response_sha256 = models.CharField(max_length=64, blank=True)
     input_tokens = models.PositiveBigIntegerField(null=True)
     output_tokens = models.PositiveBigIntegerField(null=True)
     first_token_ms = models.PositiveIntegerField(null=True)
     duration_ms = models.PositiveIntegerField(null=True)
-    outcome = models.CharField(
-        max_length=20,
-        choices=[(one.value, one.value) for one in Outcome],
-        default=Outcome.NOT_CHECKED.value,
-    )
-    reason = models.TextField(blank=True)
-    evidence = models.JSONField(null=True)
     answered_at = models.DateTimeField(default=timezone.now)
-    checked_at = models.DateTimeField(null=True)
-    checks = models.PositiveSmallIntegerField(default=0)
-    next_check_at = models.DateTimeField(null=True)  # None: there is nothing left to try
     imported_at = models.DateTimeField(null=True)  # `outcome` is then of the file's evidence alone
     claim = models.TextField(blank=True)  # the file's evidence as JSON, until it is judged
 
@@ -205,31 +184,12 @@ class Receipt(models.Model):
         return f"receipt of {self.message_id}"
 
     @property
-    def is_checking(self) -> bool:
-        """Tell whether the first look for the signature is still under way."""
-        return self.checks == 0 and self.next_check_at is not None
-
-    @property
-    def can_retry(self) -> bool:
-        """Tell whether another look may still find the signature."""
-        is_kept = timezone.now() < self.answered_at + SIGNATURE_KEPT
-        return self.next_check_at is not None and is_kept
-
-    @property
     def badge(self) -> str:
         """The outcome in words; an imported answer's is of the file's evidence, not of its text."""
         if self.imported_at is None:
             return str(self.outcome).capitalize()
         of_evidence = self.outcome in (Outcome.VERIFIED, Outcome.FAILED)
         return f"Imported, {'evidence ' if of_evidence else ''}{self.outcome}"
-
-    @property
-    def lines(self) -> list[FeeLine]:
-        """The bill's lines with their amounts in neuron."""
-        return [
-            FeeLine(label=line["label"], unit=line["unit"], **_numbers(line))
-            for line in self.fee_lines
-        ]
 
     @property
     def tokens(self) -> int | None:
@@ -260,11 +220,3 @@ class SearchText(models.Model):
 
     def __str__(self) -> str:
         return f"words of {self.message_id or self.conversation_id}"
-
-
-_COUNTS = ("quantity", "unit_price", "amount", "multiplier", "divisor")
-
-
-def _numbers(line: dict[str, str]) -> dict[str, int]:
-    """JSON readers lose digits of large numbers, so they are kept as text."""
-    return {name: int(line[name]) for name in _COUNTS}

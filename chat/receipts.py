@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -15,23 +14,23 @@ from django.utils import timezone
 
 from accounts import usage
 from accounts.models import Usage
+from accounts.proven import FIRST_RETRY, fee_fields
 from accounts.tasks import refresh_wallet_later
 from chat import transitions
 from chat.assignments import Assignment
-from chat.models import SIGNATURE_KEPT, Message, Receipt
+from chat.models import Message, Receipt
 from marketplace import health
 from marketplace.network import served
 from zgcompute import types
 from zgcompute.answers import ChatOutcome
 from zgcompute.checks import SignatureSource, check_response
-from zgcompute.fees import Fee, FeeLine, chat_fee
+from zgcompute.fees import Fee, chat_fee
 from zgcompute.providers import HttpDoor, Provider, door
 from zgcompute.verification import Verdict
 
 PATIENCE = 8.0  # seconds; a signature is there a moment after the answer
 Connect = Callable[[types.Service, bool], SignatureSource]
 CHECKS_OF_A_PROVIDER = 5  # in one round of the workers
-FIRST_RETRY = timedelta(seconds=15)  # doubled after each look that found no signature yet
 
 _BROKEN_OFF = "The answer broke off: the bytes received are not whole, so no signature fits them."
 _NEVER_LOOKED = "This site stopped before it could ask for the signature."
@@ -64,7 +63,7 @@ def write(work: Assignment, facts: Facts) -> int:
                 "first_token_ms": facts.first_token_ms,
                 "duration_ms": facts.duration_ms,
                 **(_outcome_fields(outcome) if outcome else {"reason": _BROKEN_OFF}),
-                **(_fee_fields(fee) if fee else {}),
+                **(fee_fields(fee) if fee else {}),
             },
         )
         if is_new and fee and outcome:
@@ -86,7 +85,7 @@ def check(receipt_id: int, *, budget: float = PATIENCE, connect: Connect | None 
         return receipt
     network = served()[receipt.message.conversation.network]
     verdict = check_response(
-        (connect or _connect)(service_of(receipt), network.local),
+        (connect or _connect)(receipt.asked_service, network.local),
         receipt.response_id,
         request_sha256=receipt.request_sha256,
         response_sha256=receipt.response_sha256,
@@ -118,40 +117,12 @@ def abandon(message: Message) -> None:
     transitions.close(message.pk)
 
 
-def service_of(receipt: Receipt) -> types.Service:
-    """The service as it was on chain when the question was sent."""
-    record: dict[str, Any] = dict(receipt.service)
-    for name in ("input_price", "output_price"):
-        record[name] = int(record[name])
-    return types.Service(**record)
-
-
 def _keep(receipt: Receipt, verdict: Verdict) -> Receipt:
     """Store the verdict, unless somebody who looked at the same time has found the last one."""
-    now = timezone.now()
-    network = served()[receipt.message.conversation.network]
-    receipt.checks += 1
-    open_still = Receipt.objects.filter(pk=receipt.pk, next_check_at__isnull=False)
-    open_still.update(
-        outcome=verdict.outcome.value,
-        reason=verdict.reason,
-        checked_at=now,
-        checks=receipt.checks,
-        next_check_at=_next_check(receipt, now) if verdict.can_retry else None,
-        evidence=verdict.to_evidence(
-            network=network.slug,
-            chain_id=network.chain_id,
-            response_id=receipt.response_id,
-            checked_at=int(now.timestamp()),
-        ),
-    )
+    columns = receipt.verdict_fields(verdict, receipt.message.conversation.network, timezone.now())
+    Receipt.objects.filter(pk=receipt.pk, next_check_at__isnull=False).update(**columns)
     receipt.refresh_from_db()
     return receipt
-
-
-def _next_check(receipt: Receipt, now: datetime) -> datetime | None:
-    next_check = now + FIRST_RETRY * 2 ** (receipt.checks - 1)
-    return next_check if next_check < receipt.answered_at + SIGNATURE_KEPT else None
 
 
 def _fairly(due: QuerySet[Receipt]) -> list[int]:
@@ -179,22 +150,6 @@ def _outcome_fields(outcome: ChatOutcome) -> dict[str, Any]:
         "output_tokens": tokens.completion_tokens if tokens else None,
         "next_check_at": timezone.now() + FIRST_RETRY,
     }
-
-
-def _fee_fields(fee: Fee) -> dict[str, Any]:
-    return {
-        "fee": fee.total,
-        "fee_basis": fee.basis,
-        "fee_lines": [_line(line) for line in fee.lines],
-        "fee_is_upper_bound": fee.is_upper_bound,
-    }
-
-
-def _line(line: FeeLine) -> dict[str, Any]:
-    record = asdict(line)
-    for name in ("quantity", "unit_price", "amount", "multiplier", "divisor"):
-        record[name] = str(record[name])
-    return record
 
 
 def _service_record(service: types.Service) -> dict[str, Any]:
