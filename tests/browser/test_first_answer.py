@@ -33,13 +33,15 @@ def test_from_nothing_to_a_settled_answer_with_five_prompts(person: Person, devn
     assert owed > 0
     person.visit("account/")
     row = person.page.get_by_role("row").filter(has_text="devnet-chat").first
-    expect(row.locator(f"data[value='{owed}']")).to_be_visible(timeout=CHAIN_MS)
+    expect(row.locator(f"data[value='{owed}']").first).to_be_visible(timeout=CHAIN_MS)
+    expect(row).to_contain_text("provider says")
 
     devnet.settle("aurora")
-    told = person.page.get_by_text(f"Settled {exact(owed)} 0G: exactly your 2 answers")
+    words = f"Settled {exact(owed)} 0G: exactly your 2 answers"
+    told = person.page.get_by_role("rowheader").filter(has_text=words)
     expect(told).to_be_visible(timeout=CHAIN_MS)
     left = 1_500_000_000_000_000_000 - owed
-    expect(row.locator(f"data[value='{left}']")).to_be_visible(timeout=CHAIN_MS)
+    expect(row.locator(f"data[value='{left}']").first).to_be_visible(timeout=CHAIN_MS)
 
 
 def test_the_demo_wallet_signs_in_without_any_wallet(person: Person) -> None:
