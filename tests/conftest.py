@@ -38,9 +38,12 @@ def local_server() -> None:
     """Named by tests (or fixtures) that talk to a server of their own on the loopback."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the quick tests first and the browser stories last: their loop stays in this thread."""
-    items.sort(key=_slowness)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Quick tests run first. Among several workers the browser stories start first, all in one."""
+    items.sort(key=_slowness, reverse=hasattr(config, "workerinput"))
+    for item in items:
+        group = "stories" if item.get_closest_marker("browser") else item.nodeid.split("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def _slowness(item: pytest.Item) -> int:
