@@ -38,6 +38,7 @@ def local_server() -> None:
     """Named by tests (or fixtures) that talk to a server of their own on the loopback."""
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Quick tests run first. Among several workers the browser stories start first, all in one."""
     items.sort(key=_slowness, reverse=hasattr(config, "workerinput"))

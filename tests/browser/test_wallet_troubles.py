@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -55,3 +57,14 @@ def test_switching_accounts_in_the_wallet_signs_out(person: Person) -> None:
     expect(
         person.page.locator(".site-header").get_by_role("button", name="Connect")
     ).to_be_visible()
+
+
+def test_a_button_pressed_before_the_scripts_are_there_is_not_lost(person: Person) -> None:
+    page, held = person.page, []
+    page.route(re.compile(r"/js/wallet_forms"), lambda route: held.append(route))
+    page.goto(f"{person.site.url}/{person.site.network}/account/", wait_until="commit")
+    page.get_by_role("button", name="Connect", exact=True).first.click(no_wait_after=True)
+    while not held:
+        page.wait_for_timeout(20)
+    held[0].continue_()
+    expect(page.get_by_role("button", name="Test Wallet")).to_be_visible()
