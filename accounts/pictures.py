@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from hashlib import sha256
 from io import BytesIO
 
 from PIL import Image, ImageOps
@@ -33,6 +34,10 @@ class CleanPicture:
     @property
     def ending(self) -> str:
         return _ENDINGS[self.media_type]
+
+    @property
+    def sha256(self) -> str:
+        return sha256(self.content).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,11 @@ class Offer:
         return self.row is not None and "image" in self.row.input_modalities
 
     @property
+    def takes_effort(self) -> bool:
+        """Whether its card says that a reasoning effort can be asked for."""
+        return self.row is not None and "reasoning_effort" in self.row.parameters
+
+    @property
     def card(self) -> ModelCard | None:
         """The card that decides its price, where there is one."""
         return self.row.card if self.row else None
