@@ -32,7 +32,7 @@ NETWORK = "devnet"
 
 def make_service(**changes: Any) -> Service:
     """Aurora's row, as the catalog mirrors it."""
-    listed = fake_service(url="http://127.0.0.1:9", **changes)
+    listed = fake_service(**({"url": "http://127.0.0.1:9"} | changes))
     now = timezone.now()
     names = [
         *("provider", "service_type", "url", "model", "verifiability", "input_price"),
