@@ -56,7 +56,7 @@ def _require_sight(offer: Offer | None) -> None:
 
 
 def _require_room(conversation: Conversation) -> None:
-    if pictures.bytes_of(conversation.pk) >= MOST_TOGETHER:
+    if pictures.bytes_in([conversation]) >= MOST_TOGETHER:
         raise TurnRefused(
             f"The pictures of this conversation take {MOST_TOGETHER >> 20} MB, the most that one "
             "can hold. Start a new one."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from django.core.files.storage import default_storage
@@ -17,7 +17,7 @@ from accounts.stored import StoredFile, store
 from zgcompute.errors import InvalidBody
 
 if TYPE_CHECKING:
-    from chat.models import Message
+    from chat.models import Conversation, Message
 
 MOST = 4  # with one question
 MAX_UPLOAD = 10 << 20  # bytes
@@ -92,9 +92,9 @@ def bytes_of_wallet(wallet: Wallet, network: str) -> int:
     return _bytes(message__conversation__wallet=wallet, message__conversation__network=network)
 
 
-def bytes_of(conversation: uuid.UUID) -> int:
-    """What the pictures of a conversation take, each as often as it was asked about."""
-    return _bytes(message__conversation=conversation)
+def bytes_in(conversations: Iterable[Conversation]) -> int:
+    """What the pictures of `conversations` take, each as often as it was asked about."""
+    return _bytes(message__conversation__in=conversations)
 
 
 def forget(conversation: uuid.UUID) -> None:

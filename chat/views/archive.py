@@ -16,7 +16,7 @@ from chat.exporting import to_json, to_markdown
 from chat.forms import MAX_IMPORT, ImportForm
 from chat.importing import import_file
 from chat.models import Conversation
-from chat.pictures import bytes_of_wallet
+from chat.pictures import bytes_in
 from chat.reading import ImportRefused
 from chat.rooms import history_context, wallet_of
 from marketplace.network import network_or_404
@@ -30,11 +30,12 @@ def export_all(request: HttpRequest, network: str) -> HttpResponse:
     wallet = wallet_of(request)
     if wallet is None:
         raise Http404("Sign in to export your conversations.")
-    if bytes_of_wallet(wallet, network) * 4 // 3 > MAX_IMPORT:
+    conversations = Conversation.objects.of(wallet, network)
+    if bytes_in(conversations) * 4 // 3 > MAX_IMPORT:
         words = "With all their pictures your conversations are larger than one file may be."
         remedy = "Export them one by one: open a conversation and choose Export as JSON."
         return problem(request, words, remedy, title="Not exported", status=422)
-    text = to_json(network, Conversation.objects.of(wallet, network))
+    text = to_json(network, conversations)
     return _file(text, f"conversations-{network}.json", "application/json")
 
 
