@@ -6,7 +6,9 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.http import require_POST
+from django_htmx.http import HttpResponseClientRedirect
 
 from chat import engine, transitions, turns
 from chat.access import answer_for, conversation_for
@@ -47,7 +49,8 @@ def start(request: HttpRequest, network: str) -> HttpResponse:
         run(turns.ask(conversation, key=question.key, text=text, shown=shown))
     except TurnRefused as refusal:
         return refused(request, refusal)
-    return redirect("chat:conversation", network, conversation.pk)
+    page = reverse("chat:conversation", args=(network, conversation.pk))
+    return HttpResponseClientRedirect(page) if wants_fragment(request) else redirect(page)
 
 
 @require_POST

@@ -1,4 +1,5 @@
 // Pictures to send: chosen, dropped or pasted, shown before they go, each of them removable.
+import { isTaken } from "./composer.js";
 import { toast } from "./site.js";
 
 const TYPES = ["image/png", "image/jpeg", "image/webp"];
@@ -93,7 +94,7 @@ function offer(form, files) {
 }
 
 document.addEventListener("htmx:afterRequest", ({ target, detail }) => {
-  if (detail.successful && target.matches(".composer") && inputOf(target)) hold(target, []);
+  if (isTaken(detail) && target.matches(".composer") && inputOf(target)) hold(target, []);
 });
 
 document.addEventListener("htmx:afterSettle", () => {
