@@ -142,6 +142,7 @@ def test_without_scripts_the_form_still_brings_the_picture(
     page.goto(somebody.page.url)
     page.get_by_label("Attach pictures").set_input_files(sunset)
     expect(page.get_by_label("Attach pictures")).to_be_visible()
+    expect(page.get_by_text("how many, only the provider knows")).to_be_visible()
     page.get_by_label("Your message").fill("What is this?")
     page.get_by_role("button", name="Send", exact=True).click()
     expect(page.get_by_alt_text("Picture 1: PNG, 64 × 48 pixels")).to_be_visible()
