@@ -5,23 +5,22 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any
 
-from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 
+from accounts.pictures import CleanPicture, shown_size
+from accounts.stored import store
 from studio.models import File, Work
-from studio.pictures import CleanPicture, shown_size
 from zgcompute.pictures import Picture
-from zgcompute.uploads import Upload, picture_type
+from zgcompute.uploads import Upload
 
 
 def kept_picture(picture: CleanPicture) -> dict[str, Any]:
     """Store a picture that is to be edited; returns the columns of its row."""
-    kind = picture_type(picture.content)
     return _kept(
         picture.content,
         media_type=picture.media_type,
-        ending=kind[1] if kind else "bin",
+        ending=picture.ending,
         width=picture.width,
         height=picture.height,
     )
@@ -46,11 +45,6 @@ def kept_result(picture: Picture) -> dict[str, Any]:
     )
 
 
-def kept_again(file: File) -> dict[str, Any]:
-    """The columns of a row for a file that is stored already."""
-    return {name: getattr(file, name) for name in _COLUMNS}
-
-
 def delete(work: Work) -> bool:
     """Delete a work with its files; False while it is still on its way."""
     with transaction.atomic():
@@ -65,16 +59,4 @@ def delete(work: Work) -> bool:
 
 
 def _kept(content: bytes, **facts: object) -> dict[str, Any]:
-    digest = sha256(content).hexdigest()
-    stored = {"name": _store(digest, content), "sha256": digest, "size": len(content)}
-    return stored | facts
-
-
-def _store(digest: str, content: bytes) -> str:
-    name = f"works/{digest[:2]}/{digest}"
-    if default_storage.exists(name):
-        return name
-    return str(default_storage.save(name, ContentFile(content)))
-
-
-_COLUMNS = ("name", "sha256", "media_type", "ending", "size", "width", "height")
+    return store(f"works/{sha256(content).hexdigest()[:2]}", content) | facts

@@ -5,16 +5,14 @@ from __future__ import annotations
 import uuid
 from typing import ClassVar
 
-from django.core.files.storage import default_storage
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Usage, Wallet
 from accounts.proven import Proven
+from accounts.stored import StoredFile
 from marketplace.fields import AddressField
-
-SHOWN_TYPES = ("image/png", "image/jpeg", "image/webp")  # never SVG: it may hold scripts
 
 
 class WorkQuerySet(models.QuerySet["Work"]):
@@ -131,7 +129,7 @@ class Work(Proven):
         return [file for file in self.files.all() if file.role == File.Role.RESULT]
 
 
-class File(models.Model):
+class File(StoredFile):
     """One file of a work; its bytes are in the storage under the hash of their content."""
 
     class Role(models.TextChoices):
@@ -142,13 +140,6 @@ class File(models.Model):
     work = models.ForeignKey(Work, models.CASCADE, related_name="files")
     role = models.CharField(max_length=6, choices=Role.choices)
     index = models.PositiveSmallIntegerField(default=0)
-    name = models.CharField(max_length=120)  # in the storage
-    sha256 = models.CharField(max_length=64)
-    media_type = models.CharField(max_length=40)  # told by its content
-    ending = models.CharField(max_length=8)
-    size = models.PositiveBigIntegerField()  # bytes
-    width = models.PositiveIntegerField(null=True)  # pixels; None where it is not to be shown
-    height = models.PositiveIntegerField(null=True)
     note = models.TextField(blank=True)  # the provider's revised prompt
 
     class Meta:
@@ -164,18 +155,7 @@ class File(models.Model):
         return reverse("studio:file", args=(self.work.network, self.pk))
 
     @property
-    def is_shown(self) -> bool:
-        """Tell whether a browser may draw it in a page."""
-        return self.media_type in SHOWN_TYPES and self.width is not None
-
-    @property
     def download_name(self) -> str:
         """A name that says nothing of anybody's computer."""
         work = f"{self.work.kind}-{str(self.work_id)[:8]}"
         return f"{work}-{self.role}-{self.index + 1}.{self.ending}"
-
-    def read(self) -> bytes:
-        """Its bytes, from the storage."""
-        with default_storage.open(self.name) as stored:
-            content: bytes = stored.read()
-        return content

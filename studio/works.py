@@ -10,11 +10,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import Sum
 
 from accounts.models import Wallet
+from accounts.pictures import CleanPicture
 from marketplace.models import Service
 from studio import files
 from studio.forms import WorkForm
 from studio.models import File, Work
-from studio.pictures import CleanPicture
 
 MOST_KEPT = 1 << 30  # bytes of one wallet's files on one network
 AT_ONCE = 4  # of one wallet; providers answer 5 requests of one user at a time (PROTOCOL §2.3)
@@ -80,7 +80,7 @@ def _source(form: WorkForm) -> dict[str, Any] | None:
     if upload is None:
         return None
     if isinstance(upload, File):
-        return files.kept_again(upload)
+        return upload.columns
     if isinstance(upload, CleanPicture):
         return files.kept_picture(upload)
     return files.kept_recording(upload)

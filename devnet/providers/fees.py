@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from devnet.providers.profiles import Model
 from zgcompute.additional_info import AdditionalInfo, PriceTier
 from zgcompute.types import Service, Usage
 
@@ -20,6 +21,13 @@ class Fee:
     @property
     def total(self) -> int:
         return self.input + self.output
+
+
+def priced(service: Service, model: Model) -> Service:
+    """`service` with the prices of that one of its models: on chain are the highest ones."""
+    if not service.info.multi_model:
+        return service
+    return replace(service, input_price=model.input_price, output_price=model.output_price)
 
 
 def chat_fee(service: Service, usage: Usage | None, answer: str) -> Fee:
