@@ -9,7 +9,12 @@ from zgcompute.bodies import chat_body, go_json, image_body
 from zgcompute.broker import Broker
 from zgcompute.calls import Calls
 from zgcompute.chain import Chain
-from zgcompute.checks import check_images, check_response
+from zgcompute.checks import (
+    async_check_images,
+    async_check_response,
+    check_images,
+    check_response,
+)
 from zgcompute.contract_errors import decode_revert
 from zgcompute.errors import (
     AmountError,
@@ -192,6 +197,8 @@ __all__ = [
     "WalletState",
     "WrongNetwork",
     "amounts",
+    "async_check_images",
+    "async_check_response",
     "can_be_verified",
     "chat_body",
     "chat_fee",

@@ -19,7 +19,7 @@ from zgcompute.contract_errors import explain
 from zgcompute.errors import ChainError, RpcUnreachable, TransactionReverted, WrongNetwork
 from zgcompute.networks import DEVNET, Network
 from zgcompute.signers import Signer
-from zgcompute.testing_providers import FakeProvider, Fault, fake_service
+from zgcompute.testing_providers import AsyncFakeProvider, FakeProvider, Fault, fake_service
 from zgcompute.types import (
     Address,
     Block,
@@ -35,7 +35,15 @@ from zgcompute.types import (
     WalletState,
 )
 
-__all__ = ["CONSTANTS", "FEE", "FakeChain", "FakeProvider", "Fault", "fake_service"]
+__all__ = [
+    "CONSTANTS",
+    "FEE",
+    "AsyncFakeProvider",
+    "FakeChain",
+    "FakeProvider",
+    "Fault",
+    "fake_service",
+]
 
 CONSTANTS = Constants(
     min_account_balance=3 * 10**18,

@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import Any
 
 from zgcompute import _fake_media as media
+from zgcompute._fake_async import AsyncFakeProvider
 from zgcompute._fake_chat import FakeStream, break_off
 from zgcompute._fake_faults import NOT_FOUND, REFUSALS, Fault
 from zgcompute.answers import ChatReply
@@ -31,7 +32,15 @@ from zgcompute.types import Address, Service
 from zgcompute.uploads import Form
 from zgcompute.verification import SignatureRecord
 
-__all__ = ["DEFAULT_ANSWER", "STRANGERS_KEY", "TEE_KEY", "FakeProvider", "Fault", "fake_service"]
+__all__ = [
+    "DEFAULT_ANSWER",
+    "STRANGERS_KEY",
+    "TEE_KEY",
+    "AsyncFakeProvider",
+    "FakeProvider",
+    "Fault",
+    "fake_service",
+]
 
 TEE_KEY = "0x" + "7e" * 32
 STRANGERS_KEY = "0x" + "5f" * 32
@@ -62,7 +71,7 @@ def fake_service(**changes: Any) -> Service:
 
 
 class FakeProvider:
-    """Stands in for Provider and for AsyncProvider; `fault` may be changed at any time.
+    """Stands in for Provider, and for AsyncProvider's streams; `fault` may change at any time.
 
     `bodies` holds what was sent, `unsettled` the neuron not yet settled. The fault acts on answers
     begun while it is set. `delay` is seconds before each chunk of a stream. An `older_build` signs
