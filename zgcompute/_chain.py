@@ -15,6 +15,7 @@ from zgcompute._rpc import TIMEOUT, Refusal, Request, Rpc, quantity, refused
 from zgcompute._transactions import parameters, reason_of, with_margin
 from zgcompute._views import LATEST, View, read, read_one, read_pages
 from zgcompute.addresses import checksum
+from zgcompute.amounts import Neuron
 from zgcompute.errors import ChainError, RpcUnreachable, TransactionReverted, WrongNetwork
 from zgcompute.networks import Network
 from zgcompute.signers import Signer
@@ -89,8 +90,8 @@ class RpcChain:
     def block_number(self) -> int:
         return quantity(self._rpc.call("eth_blockNumber"))
 
-    def balance(self, address: str) -> int:
-        return quantity(self._rpc.call("eth_getBalance", checksum(address), LATEST))
+    def balance(self, address: str) -> Neuron:
+        return Neuron(quantity(self._rpc.call("eth_getBalance", checksum(address), LATEST)))
 
     def services(self) -> tuple[Service, ...]:
         items = read_pages(self._rpc, lambda *at: self._inference_view("getAllServices", *at))

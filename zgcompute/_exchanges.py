@@ -26,6 +26,7 @@ from zgcompute._limits import (
     Limits,
 )
 from zgcompute.addresses import checksum
+from zgcompute.amounts import Neuron
 from zgcompute.answers import ChatAssembler, ChatReply
 from zgcompute.errors import InvalidToken, MalformedReply
 from zgcompute.jobs import Job, parse_job
@@ -81,7 +82,7 @@ def signature(service: Service, response_id: str, model: str) -> Exchange[Signat
     return SignatureRecord.parse(accepted(reply).body)
 
 
-def unsettled_fee(service: Service, user: str, api_key: str) -> Exchange[int]:
+def unsettled_fee(service: Service, user: str, api_key: str) -> Exchange[Neuron]:
     """GET /v1/user/{address}/unsettledfee."""
     path = f"/v1/user/{checksum(user)}/unsettledfee"
     reply = yield _get(service, path, METADATA, authorization(api_key))

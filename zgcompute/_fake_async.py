@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from zgcompute._fake_chat import FakeStream
+from zgcompute.amounts import Neuron
 from zgcompute.answers import ChatReply
 from zgcompute.jobs import Job
 from zgcompute.model_cards import ModelCard
@@ -41,7 +42,7 @@ class AsyncFakeProvider:
     async def signature(self, response_id: str, model: str = "") -> SignatureRecord:
         return self.fake.signature(response_id, model)
 
-    async def unsettled_fee(self, user: str, api_key: str) -> int:
+    async def unsettled_fee(self, user: str, api_key: str) -> Neuron:
         return self.fake.unsettled_fee(user, api_key)
 
     async def chat(self, api_key: str, body: bytes) -> ChatReply:

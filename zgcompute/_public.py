@@ -4,6 +4,7 @@ from zgcompute import amounts, networks
 from zgcompute._chain import RpcChain
 from zgcompute.additional_info import AdditionalInfo, CacheBilling, PriceTier
 from zgcompute.addresses import checksum
+from zgcompute.amounts import Neuron
 from zgcompute.answers import ChatDelta, ChatOutcome, ChatReply
 from zgcompute.bodies import chat_body, go_json, image_body
 from zgcompute.broker import Broker
@@ -144,6 +145,7 @@ __all__ = [
     "ModelCard",
     "ModelNotServed",
     "Network",
+    "Neuron",
     "NotAcknowledged",
     "Outcome",
     "Picture",

@@ -10,6 +10,7 @@ from zgcompute import _exchanges
 from zgcompute._destinations import AddressPolicy
 from zgcompute._exchanges import MAX_REFUSAL, Exchange
 from zgcompute._http import AsyncDoor, AsyncReply
+from zgcompute.amounts import Neuron
 from zgcompute.answers import ChatAssembler, ChatDelta, ChatOutcome, ChatReply
 from zgcompute.errors import ProviderError
 from zgcompute.jobs import Job
@@ -58,7 +59,7 @@ class AsyncProvider:
         """
         return await self._done(_exchanges.signature(self.service, response_id, model))
 
-    async def unsettled_fee(self, user: str, api_key: str) -> int:
+    async def unsettled_fee(self, user: str, api_key: str) -> Neuron:
         """Neuron of `user`'s fees that the provider says it has not settled yet."""
         return await self._done(_exchanges.unsettled_fee(self.service, user, api_key))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+from zgcompute.amounts import Neuron
 from zgcompute.errors import TransactionReverted
 from zgcompute.networks import Network
 from zgcompute.signers import Signer
@@ -52,7 +53,7 @@ class Chain(Protocol):
     def block_number(self) -> int:
         """The number of the latest block."""
 
-    def balance(self, address: str) -> int:
+    def balance(self, address: str) -> Neuron:
         """The neuron that the wallet `address` holds itself."""
 
     def services(self) -> tuple[Service, ...]:

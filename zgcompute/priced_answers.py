@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Protocol
 
+from zgcompute.amounts import Neuron
 from zgcompute.answers import ChatDelta, ChatOutcome, ChatReply
 from zgcompute.checks import SignatureSource, check_images, check_response
 from zgcompute.errors import Error
@@ -46,7 +47,7 @@ class ProviderClient(SignatureSource, Protocol):
 
     def transcribe(self, api_key: str, form: Form, response_format: str) -> SpeechReply: ...
 
-    def unsettled_fee(self, user: str, api_key: str) -> int: ...
+    def unsettled_fee(self, user: str, api_key: str) -> Neuron: ...
 
 
 @dataclass(frozen=True, slots=True)

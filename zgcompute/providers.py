@@ -13,6 +13,7 @@ from zgcompute import _exchanges
 from zgcompute._destinations import AddressPolicy
 from zgcompute._exchanges import MAX_REFUSAL, Exchange, authorization
 from zgcompute._http import AsyncDoor, HttpDoor, Reply
+from zgcompute.amounts import Neuron
 from zgcompute.answers import ChatAssembler, ChatDelta, ChatOutcome, ChatReply
 from zgcompute.async_providers import AsyncProvider, ChatStream, async_door
 from zgcompute.checks import check_response
@@ -84,7 +85,7 @@ class Provider:
         """
         return self._done(_exchanges.signature(self.service, response_id, model))
 
-    def unsettled_fee(self, user: str, api_key: str) -> int:
+    def unsettled_fee(self, user: str, api_key: str) -> Neuron:
         """Neuron of `user`'s fees that the provider says it has not settled yet."""
         return self._done(_exchanges.unsettled_fee(self.service, user, api_key))
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 from zgcompute._fake_blocks import FEE, FakeBlocks
 from zgcompute._fake_state import State
 from zgcompute.addresses import checksum
+from zgcompute.amounts import Neuron
 from zgcompute.calls import Calls
 from zgcompute.contract_errors import explain
 from zgcompute.errors import ChainError, RpcUnreachable, TransactionReverted, WrongNetwork
@@ -46,8 +47,8 @@ __all__ = [
 ]
 
 CONSTANTS = Constants(
-    min_account_balance=3 * 10**18,
-    min_transfer_amount=10**18,
+    min_account_balance=Neuron(3 * 10**18),
+    min_transfer_amount=Neuron(10**18),
     max_providers_per_batch=20,
     max_providers_per_user=50,
     lock_time=86_400,
@@ -102,8 +103,8 @@ class FakeChain:
     def block_number(self) -> int:
         return self.block().number
 
-    def balance(self, address: str) -> int:
-        return self._state().wallets.get(checksum(address), 0)
+    def balance(self, address: str) -> Neuron:
+        return Neuron(self._state().wallets.get(checksum(address), 0))
 
     def services(self) -> tuple[Service, ...]:
         return tuple(self._state().services.values())

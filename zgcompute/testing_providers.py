@@ -18,6 +18,7 @@ from zgcompute import _fake_media as media
 from zgcompute._fake_async import AsyncFakeProvider
 from zgcompute._fake_chat import FakeStream, break_off
 from zgcompute._fake_faults import NOT_FOUND, REFUSALS, Fault
+from zgcompute.amounts import Neuron
 from zgcompute.answers import ChatReply
 from zgcompute.errors import ProviderUnreachable
 from zgcompute.fees import image_fee, speech_fee
@@ -58,8 +59,8 @@ def fake_service(**changes: Any) -> Service:
         provider=Address("0x3333333333333333333333333333333333333333"),
         service_type="chatbot",
         url="https://aurora.example",
-        input_price=400_000_000_000,
-        output_price=1_600_000_000_000,
+        input_price=Neuron(400_000_000_000),
+        output_price=Neuron(1_600_000_000_000),
         updated_at=1_750_000_000,
         model="test-chat",
         verifiability="TeeML",
@@ -126,10 +127,10 @@ class FakeProvider:
             raise refusal(400, NOT_FOUND)
         return self._records[key]
 
-    def unsettled_fee(self, user: str, api_key: str) -> int:
+    def unsettled_fee(self, user: str, api_key: str) -> Neuron:
         self._require_reachable()
         authorization(api_key)
-        return self.unsettled
+        return Neuron(self.unsettled)
 
     def chat(self, api_key: str, body: bytes) -> ChatReply:
         stream = FakeStream(self, self._accept(api_key, body), body)
