@@ -114,11 +114,15 @@ class Chain(Protocol):
         """Ask the contract wallet at `address` (EIP-1271); False where there is none."""
 
     def send(self, call: UnsignedCall, signer: Signer) -> str:
-        """Sign and send `call` with a local key; returns the transaction hash."""
+        """Try, sign and send `call`; returns the transaction hash. One send at a time.
+
+        Raises TransactionReverted for what would fail, TransactionUncertain where the reply of the
+        node was lost. It is never sent a second time.
+        """
 
     def wait(self, transaction_hash: str, timeout: float = 120.0) -> Receipt:
-        """Wait until the transaction is mined.
+        """Wait until the transaction is mined, through outages too.
 
-        Raises TransactionReverted with the reason if it failed, RpcUnreachable after `timeout`
-        seconds.
+        Raises TransactionReverted with the reason if it failed, TransactionUncertain after
+        `timeout` seconds.
         """

@@ -17,7 +17,13 @@ from zgcompute.addresses import checksum
 from zgcompute.amounts import Neuron
 from zgcompute.calls import Calls
 from zgcompute.contract_errors import explain
-from zgcompute.errors import ChainError, RpcUnreachable, TransactionReverted, WrongNetwork
+from zgcompute.errors import (
+    ChainError,
+    RpcUnreachable,
+    TransactionReverted,
+    TransactionUncertain,
+    WrongNetwork,
+)
 from zgcompute.networks import DEVNET, Network
 from zgcompute.signers import Signer
 from zgcompute.testing_providers import AsyncFakeProvider, FakeProvider, Fault, fake_service
@@ -58,8 +64,9 @@ CONSTANTS = Constants(
 class FakeChain:
     """A chain in memory that implements `chain.Chain`, with the contracts' rules.
 
-    `down = True` makes every read and send raise RpcUnreachable. Every transaction costs its
-    sender FEE neuron. `calls` builds calls for this chain; `apply` and `submit` send them.
+    `down = True` makes every read and send raise RpcUnreachable, and ends waiting. Every
+    transaction costs its sender FEE neuron. `calls` builds calls for this chain; `apply` and
+    `submit` send them.
     """
 
     def __init__(self, network: Network = DEVNET, constants: Constants = CONSTANTS) -> None:
@@ -188,9 +195,14 @@ class FakeChain:
         return self.apply(call, signer.address)
 
     def wait(self, transaction_hash: str, timeout: float = 120.0) -> Receipt:
-        receipt = self.receipt(transaction_hash)
+        receipt = None if self.down else self.receipt(transaction_hash)
         if receipt is None:
-            raise RpcUnreachable(f"The transaction {transaction_hash} was not mined.")
+            raise TransactionUncertain(
+                "The transaction was not seen in a block.",
+                advice=f"The transaction {transaction_hash} was sent and may still be mined: look "
+                "it up before you send it again.",
+                transaction_hash=transaction_hash,
+            )
         reason = self.revert_reason(transaction_hash)
         if reason is not None:
             raise reason
