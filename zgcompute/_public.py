@@ -70,7 +70,7 @@ from zgcompute.pictures import ImageReply, Picture
 from zgcompute.priced_answers import Answer, AnswerStream, ImageAnswer, Transcript
 from zgcompute.providers import AsyncProvider, ChatReading, ChatStream, Provider
 from zgcompute.session import SessionRequest, SessionToken, recover_message_signer
-from zgcompute.signers import LocalSigner, Signer
+from zgcompute.signers import HashSigner, LocalSigner, Signer, as_signer
 from zgcompute.status_api import HealthStatus, ReportedHealth, ReportedModel, StatusApi
 from zgcompute.transcripts import SpeechReply
 from zgcompute.types import (
@@ -130,6 +130,7 @@ __all__ = [
     "Fee",
     "FeeLine",
     "Form",
+    "HashSigner",
     "HealthStatus",
     "ImageAnswer",
     "ImageReply",
@@ -201,6 +202,7 @@ __all__ = [
     "WalletState",
     "WrongNetwork",
     "amounts",
+    "as_signer",
     "async_check_images",
     "async_check_response",
     "can_be_verified",
