@@ -5,7 +5,9 @@ from zgcompute._chain import RpcChain
 from zgcompute.additional_info import AdditionalInfo, CacheBilling, PriceTier
 from zgcompute.addresses import checksum
 from zgcompute.amounts import Neuron
+from zgcompute.answer_streams import AnswerStream, AsyncAnswerStream
 from zgcompute.answers import ChatDelta, ChatOutcome, ChatReply
+from zgcompute.async_broker import AsyncBroker
 from zgcompute.bodies import chat_body, go_json, image_body
 from zgcompute.broker import Broker
 from zgcompute.calls import Calls
@@ -67,7 +69,14 @@ from zgcompute.fees import Fee, FeeLine, chat_fee, image_fee, price_units, speec
 from zgcompute.model_cards import ModelCard
 from zgcompute.networks import DEVNET, MAINNET, TESTNET, Network
 from zgcompute.pictures import ImageReply, Picture
-from zgcompute.priced_answers import Answer, AnswerStream, ImageAnswer, Transcript
+from zgcompute.priced_answers import (
+    Answer,
+    AsyncAnswer,
+    AsyncImageAnswer,
+    AsyncTranscript,
+    ImageAnswer,
+    Transcript,
+)
 from zgcompute.providers import AsyncProvider, ChatReading, ChatStream, Provider
 from zgcompute.session import SessionRequest, SessionToken, recover_message_signer
 from zgcompute.signers import HashSigner, LocalSigner, Signer, as_signer
@@ -108,7 +117,12 @@ __all__ = [
     "AmountError",
     "Answer",
     "AnswerStream",
+    "AsyncAnswer",
+    "AsyncAnswerStream",
+    "AsyncBroker",
+    "AsyncImageAnswer",
     "AsyncProvider",
+    "AsyncTranscript",
     "BelowMinimum",
     "Block",
     "Broker",
