@@ -8,6 +8,7 @@ from zgcompute.amounts import Neuron
 from zgcompute.answer_streams import AnswerStream, AsyncAnswerStream
 from zgcompute.answers import ChatDelta, ChatOutcome, ChatReply
 from zgcompute.async_broker import AsyncBroker
+from zgcompute.auto_funding import AutoFunding, Move
 from zgcompute.bodies import chat_body, go_json, image_body
 from zgcompute.broker import Broker
 from zgcompute.calls import Calls
@@ -123,6 +124,7 @@ __all__ = [
     "AsyncImageAnswer",
     "AsyncProvider",
     "AsyncTranscript",
+    "AutoFunding",
     "BelowMinimum",
     "Block",
     "Broker",
@@ -160,6 +162,7 @@ __all__ = [
     "MalformedReply",
     "ModelCard",
     "ModelNotServed",
+    "Move",
     "Network",
     "Neuron",
     "NotAcknowledged",
