@@ -153,6 +153,7 @@ class ChatStream:
 
 
 async def read_refusal(reply: AsyncReply) -> bytes:
+    """The words of a refusal as far as they come: its status alone tells enough."""
     body = b""
     with suppress(ProviderError):
         async for chunk in reply.chunks():

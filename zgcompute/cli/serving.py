@@ -90,10 +90,18 @@ def serve(place: Place, provider: str, shown: Shown, as_json: bool) -> None:
     help="Who is asked first.",
 )
 @click.option(
-    "--default-provider-priority", type=int, default=_PROVIDER_PRIORITY, show_default=True
+    "--default-provider-priority",
+    type=int,
+    default=_PROVIDER_PRIORITY,
+    show_default=True,
+    help="Of providers added without one.",
 )
 @click.option(
-    "--default-endpoint-priority", type=int, default=_ENDPOINT_PRIORITY, show_default=True
+    "--default-endpoint-priority",
+    type=int,
+    default=_ENDPOINT_PRIORITY,
+    show_default=True,
+    help="Of fallbacks added without one.",
 )
 @json_option
 def router_serve(

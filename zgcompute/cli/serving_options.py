@@ -35,7 +35,7 @@ _OPTIONS = (
         help="0 for any free one.",
     ),
     click.option(
-        "--key-file",
+        "--auth-file",
         type=click.Path(dir_okay=False),
         help=f"A file (mode 600) with the key that clients must send; else {LOCAL_KEY_VARIABLE}. "
         "Required where others can reach the host.",
@@ -93,7 +93,7 @@ class Shown:
 
     host: str
     port: int
-    key_file: str | None
+    auth_file: str | None
     origins: Sequence[str]
     must_verify: bool
     request_timeout: float
@@ -172,7 +172,7 @@ def local_key(shown: Shown) -> str:
     from zgcompute.errors import ConfigurationError
     from zgcompute.serving.guard import is_loopback
 
-    key = _of_file(Path(shown.key_file)) if shown.key_file else _of_environment()
+    key = _of_file(Path(shown.auth_file)) if shown.auth_file else _of_environment()
     if key and (len(key) < _SHORTEST_KEY or not key.isascii() or not key.isprintable()):
         raise ConfigurationError(
             f"The server's key is no plain text of at least {_SHORTEST_KEY} characters.",
@@ -181,7 +181,7 @@ def local_key(shown: Shown) -> str:
     if not key and not is_loopback(shown.host):
         raise ConfigurationError(
             f"At {shown.host} others could spend your funds: the server needs a key there.",
-            advice=f"Put one into {LOCAL_KEY_VARIABLE}, or into a file named by --key-file.",
+            advice=f"Put one into {LOCAL_KEY_VARIABLE}, or into a file named by --auth-file.",
         )
     return key
 
