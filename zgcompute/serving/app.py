@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -32,7 +33,7 @@ from zgcompute.serving.dispatch import Dispatcher, Failed, Rules
 from zgcompute.serving.jobs import Jobs
 from zgcompute.serving.problems import Problem, bad_request, problem_of, unknown_model
 from zgcompute.serving.proofs import Proofs
-from zgcompute.serving.replies import Answering, ClientGone, send_reply, while_connected
+from zgcompute.serving.replies import Answering, ClientGone, last_event, send_reply, while_connected
 from zgcompute.serving.targets import ProviderTarget, Target
 from zgcompute.uploads import MAX_FORM
 
@@ -45,6 +46,9 @@ _KINDS = {
     "/v1/async/images/generations": IMAGES_JOB,
     "/v1/async/images/edits": EDITS_JOB,
 }
+_STOPPED = Problem(
+    503, "The server was stopped. What was asked is billed.", "server_error", "server_stopped"
+)
 _UNEXPECTED = Problem(500, "The server failed; its log says how.", "server_error", "internal_error")
 
 
@@ -130,7 +134,9 @@ class Billed:
             call = understand(self._kind, request.headers.get("content-type", ""), body)
             await while_connected(receive, desk.answering.answer(call, outlet.send))
         except (ClientGone, ClientDisconnect):
-            outlet.told = "left"
+            outlet.told += ", client left"
+        except asyncio.CancelledError:  # only the server's end cancels it, and waits for this
+            await outlet.break_off(_STOPPED)
         except Problem as problem:
             await outlet.tell(problem)
         except Failed as failed:
@@ -151,7 +157,7 @@ class _Outlet:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._has_begun = False
-        self.told = "nothing"
+        self.told = "no answer"
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -165,6 +171,13 @@ class _Outlet:
             return
         await send_reply(self.send, problem.status, problem.headers, problem.body)
         self.told += f" {problem.code}"
+
+    async def break_off(self, problem: Problem) -> None:
+        """Send `problem`, also as the last event of a stream that has begun."""
+        has_begun = self._has_begun
+        await self.tell(problem)
+        if has_begun:
+            await self._send(last_event(problem))
 
 
 async def _body(request: Request) -> bytes:

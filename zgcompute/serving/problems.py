@@ -118,7 +118,7 @@ def problem_of(
     """
     status, kind, code = _kind(error)
     said = _said(body)
-    is_plain = type(error) is ProviderRefused or isinstance(error, RequestTooLarge | UpstreamFailed)
+    is_plain = type(error) is ProviderRefused or isinstance(error, UpstreamFailed)
     message = _message(error, provider)
     return Problem(
         status,
@@ -180,4 +180,4 @@ def _said(body: bytes) -> Mapping[str, Any]:
 def _text(value: object) -> str:
     from zgcompute import _reading as read
 
-    return str(value) if isinstance(value, int) else read.text(value, limit=120)
+    return read.text(value, limit=120)  # a number there only repeats the status

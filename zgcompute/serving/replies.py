@@ -78,8 +78,7 @@ class Answering:
                 if passed := lines.feed(chunk):
                     await send(_part(passed))
         except ProviderError as error:
-            problem = Failed(opened.target, error).problem
-            await send(_part(b"\ndata: " + problem.body + b"\n\n", more=False))
+            await send(last_event(Failed(opened.target, error).problem))
             raise
         await send(_part(lines.finish()))
         proof = await self._proved(self._prove_stream(call, opened, tally))
@@ -117,6 +116,11 @@ async def send_reply(send: Send, status: int, headers: dict[str, str], body: byt
     """Send a whole reply."""
     await send(_start(status, {**headers, "content-length": str(len(body))}))
     await send(_part(body, more=False))
+
+
+def last_event(problem: Problem) -> dict[str, Any]:
+    """The message that ends a stream with `problem`, as OpenAI's clients understand it."""
+    return _part(b"\ndata: " + problem.body + b"\n\n", more=False)
 
 
 async def _gone(receive: Receive) -> None:
@@ -164,7 +168,7 @@ def _report(task: asyncio.Task[Proof]) -> None:
     elif task.result().outcome is Outcome.FAILED:
         proof = task.result()
         log.warning(
-            "Verification FAILED for %s of %s: %s", proof.response_id, proof.target, proof.words
+            "The answer %s of %s is not verified: %s", proof.response_id, proof.target, proof.words
         )
 
 
