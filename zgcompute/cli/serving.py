@@ -115,7 +115,7 @@ def router_serve(
     default_endpoint_priority: int,
     as_json: bool,
 ) -> None:
-    """Serve several providers as one OpenAI API, and fail over among them.
+    """Serve several providers as one OpenAI API.
 
     Another provider is asked only after 429, 5xx and where one was not reached, and never once a
     request may be billed. Pays with the wallet's key, asked for once and kept in memory only.

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from zgcompute._sessions import RENEW_BEFORE_MS
 from zgcompute.chain import Chain
 from zgcompute.errors import ChainError, InvalidToken, SubAccountMissing
-from zgcompute.inference import RENEW_BEFORE_MS
 from zgcompute.session import SessionRequest, SessionToken
 from zgcompute.signers import Signer
 from zgcompute.types import Address
