@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zgcompute.cli import keystore
+from zgcompute.cli.funding_options import Funding, Task, funding_options
 from zgcompute.cli.output import note, one_line, say_json
 from zgcompute.cli.place import KEY_VARIABLE, Place, json_option, network_options, provider_option
 from zgcompute.cli.serving_options import (
@@ -36,8 +37,9 @@ _PROVIDER_PRIORITY, _ENDPOINT_PRIORITY = 100, 200
 @network_options
 @provider_option
 @server_options
+@funding_options
 @json_option
-def serve(place: Place, provider: str, shown: Shown, as_json: bool) -> None:
+def serve(place: Place, provider: str, shown: Shown, funding: Funding, as_json: bool) -> None:
     """Serve a provider as OpenAI's API on this machine.
 
     Any OpenAI client works at http://127.0.0.1:3000/v1. Answers are paid with the wallet's key,
@@ -59,7 +61,8 @@ def serve(place: Place, provider: str, shown: Shown, as_json: bool) -> None:
             target.breaker = Breaker(patience=None)  # there is nobody else to ask
             return [target], [door]
 
-        _run(made, shown, shown.settings(), as_json)
+        tasks = funding.tasks(broker, [service.provider])
+        _run(made, tasks, shown, shown.settings(), as_json)
 
 
 @click.command("router-serve")
@@ -103,10 +106,12 @@ def serve(place: Place, provider: str, shown: Shown, as_json: bool) -> None:
     show_default=True,
     help="Of fallbacks added without one.",
 )
+@funding_options
 @json_option
 def router_serve(
     place: Place,
     shown: Shown,
+    funding: Funding,
     providers: Sequence[tuple[str, int | None]],
     model: str,
     endpoints: Sequence[EndpointOrder],
@@ -147,10 +152,17 @@ def router_serve(
             return targets, [door, own_door]
 
         shown.secrets += [endpoint.api_key for endpoint in endpoints]
-        _run(made, shown, shown.settings(order), as_json)
+        tasks = funding.tasks(broker, [service.provider for service, _ in chosen])
+        _run(made, tasks, shown, shown.settings(order), as_json)
 
 
-def _run(made: Callable[[], Made], shown: Shown, settings: Settings, as_json: bool) -> None:
+def _run(
+    made: Callable[[], Made],
+    tasks: Sequence[Task],
+    shown: Shown,
+    settings: Settings,
+    as_json: bool,
+) -> None:
     from zgcompute.serving.app import application
     from zgcompute.serving.guard import Guard, is_loopback
     from zgcompute.serving.running import listen, serve
@@ -171,7 +183,7 @@ def _run(made: Callable[[], Made], shown: Shown, settings: Settings, as_json: bo
 
     shown.log_to_the_terminal(key)
     app = Guard(
-        application(made, settings, started),
+        application(made, settings, started, tasks),
         only_local=is_loopback(host),
         key=key,
         origins=shown.origins,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -90,19 +90,27 @@ def application(
     make_targets: Callable[[], tuple[Sequence[Target], Sequence[AsyncDoor]]],
     settings: Settings,
     on_start: Callable[[Sequence[Target]], None] = lambda targets: None,
+    beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
 ) -> Starlette:
-    """The server for the targets and doors that `make_targets` makes in its event loop."""
+    """The server for the targets and doors that `make_targets` makes in its event loop.
+
+    What `beside` starts runs as long as the server does.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         targets, doors = make_targets()
         desk = Desk(targets, doors, settings)
         app.state.desk = desk
+        tasks = [asyncio.create_task(start()) for start in beside]
         try:
             await desk.dispatcher.start()
             on_start(targets)
             yield
         finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await desk.aclose()
 
     billed = [Route(path, Billed(kind), methods=["POST"]) for path, kind in _KINDS.items()]

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from zgcompute.errors import ConfigurationError
 
 _BACKLOG = 2048  # connections that may wait to be taken up
-CLOSE_WITHIN = 10  # seconds for answers on their way when the server is told to stop
+CLOSE_WITHIN = 5  # seconds for answers on their way when the server is told to stop
 
 
 class _Server(uvicorn.Server):

@@ -7,6 +7,7 @@ import os
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,9 +44,13 @@ class Served:
     def client(self, key: str = "none", **options: Any) -> openai.OpenAI:
         return openai.OpenAI(base_url=self.url, api_key=key, max_retries=0, **options)
 
-    def stop(self) -> int:
-        self.process.terminate()
-        return self.process.wait(STOPS_WITHIN)
+    def wait_for(self, words: str) -> None:
+        """Wait until the log says `words`."""
+        deadline = time.monotonic() + STOPS_WITHIN
+        while words not in self.log:
+            assert self.process.poll() is None, self.log
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.02)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ import openai
 import pytest
 
 from devnet.testing import Devnet
-from tests.zgcompute.serving.servers import ROOT, Payer
+from tests.zgcompute.serving.servers import ROOT, Payer, payer
+from zgcompute import Broker, LocalSigner, amounts
 
 pytestmark = pytest.mark.chain
 HELLO: list[Any] = [{"role": "user", "content": "Hello"}]
@@ -109,8 +110,6 @@ def test_what_cannot_be_served_is_said_at_the_start(alice: Payer, devnet: Devnet
 
 
 def test_a_ready_key_needs_no_wallet(alice: Payer, devnet: Devnet) -> None:
-    from zgcompute import Broker, LocalSigner
-
     aurora = devnet.address("aurora")
     broker = Broker(devnet.network, signer=LocalSigner(alice.key))
     key = broker.inference.api_key(aurora, 9).api_key
@@ -119,6 +118,21 @@ def test_a_ready_key_needs_no_wallet(alice: Payer, devnet: Devnet) -> None:
         assert key not in served.log
     status, words = refused(alice, "serve", "--provider", devnet.address("echo"), ZG_API_KEY=key)
     assert (status, "is for the provider" in words, key in words) == (2, True, False)
+
+
+def test_auto_funding_needs_its_caps_and_keeps_them(devnet: Devnet, tmp_path: Path) -> None:
+    aurora = devnet.address("aurora")
+    poor = payer(devnet, tmp_path, ("aurora",))  # 20 0G there
+    asked = ("serve", "--provider", aurora, "--auto-fund-minimum", "21", "--auto-fund-target", "25")
+    status, words = refused(poor, *asked)
+    assert (status, "--auto-fund-per-day" in words) == (2, True)
+    with poor.serving(*asked, "--auto-fund-per-day", "2") as served:
+        served.wait_for("Done, in 0x")
+        assert "transfer 2 0G of the ledger" in served.log
+    broker = Broker(devnet.network, signer=LocalSigner(poor.key))
+    assert broker.ledger.sub_account(aurora).balance == amounts.parse("22")
+    with poor.serving("serve", "--provider", aurora) as served:
+        assert "Auto-funding" not in served.log
 
 
 def test_an_unverified_answer_is_withheld_where_that_is_asked(alice: Payer, devnet: Devnet) -> None:
@@ -188,8 +202,7 @@ def test_a_client_that_leaves_closes_the_connection_to_the_provider(
         stream = chat.create(model="devnet-chat", messages=HELLO, stream=True)
         next(iter(stream))
         stream.close()
-        while "left" not in served.log:
-            pass
+        served.wait_for("client left")
         assert len(sockets_of(served.process.pid)) <= before
         status = json.load(urllib.request.urlopen(f"{served.url}/providers/status"))
         assert status["providers"][0]["active"] == 0
