@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import urllib.request
 import wave
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,6 +20,7 @@ from tests.zgcompute.serving.conftest import Fronts
 from zgcompute._fake_media import tiny_png
 
 pytestmark = pytest.mark.chain
+GUIDE = Path(__file__).parents[3] / "docs/serve.md"
 HELLO: list[Any] = [{"role": "user", "content": "Hello"}]
 
 
@@ -198,3 +201,11 @@ def test_an_answer_of_other_bytes_is_told_apart(fronts: Fronts, devnet: Devnet) 
     devnet.fault("aurora", "tampered-answer", times=1)
     raw = chat.with_raw_response.create(model="devnet-chat", messages=HELLO)
     assert raw.headers["zg-verification"] == "failed"
+
+
+def test_the_guides_python_runs_as_it_stands_there(
+    fronts: Fronts, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
+    exec(code.replace("http://127.0.0.1:3000/v1", fronts.of("chat").url), {})
+    assert "Hello" in capsys.readouterr().out
