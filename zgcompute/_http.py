@@ -49,13 +49,13 @@ class HttpDoor:
 
     def get(self, url: str, limits: Limits, headers: Mapping[str, str] | None = None) -> HttpReply:
         """GET `url`; raises ProviderError subclasses, never for a status other than 3xx."""
-        return self.send("GET", url, limits, headers or {}, b"")
+        return self._send("GET", url, limits, headers or {}, b"")
 
     def post(
         self, url: str, limits: Limits, headers: Mapping[str, str], content: bytes
     ) -> HttpReply:
         """POST `content` to `url`; raises like `get`. Never repeated: it may be billed."""
-        return self.send("POST", url, limits, headers, content)
+        return self._send("POST", url, limits, headers, content)
 
     @contextmanager
     def stream(
@@ -70,10 +70,9 @@ class HttpDoor:
     def close(self) -> None:
         self._clients.close()
 
-    def send(
+    def _send(
         self, method: str, url: str, limits: Limits, headers: Mapping[str, str], content: bytes
     ) -> HttpReply:
-        """Send one request and return the whole reply; raises like `get`."""
         self.policy.check_url(url)
         reply = exchange(self._clients.get(), method, url, limits, headers, content)
         refuse_odd_reply(reply.status, reply.headers)

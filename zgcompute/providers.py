@@ -11,8 +11,9 @@ from typing import TypeVar
 
 from zgcompute import _exchanges
 from zgcompute._destinations import AddressPolicy
-from zgcompute._exchanges import MAX_REFUSAL, Exchange, authorization
+from zgcompute._exchanges import MAX_REFUSAL, Exchange, Request, authorization
 from zgcompute._http import AsyncDoor, HttpDoor, Reply
+from zgcompute._limits import HttpReply
 from zgcompute.amounts import Neuron
 from zgcompute.answers import ChatAssembler, ChatDelta, ChatOutcome, ChatReply
 from zgcompute.async_providers import AsyncProvider, ChatStream, async_door
@@ -147,13 +148,16 @@ class Provider:
         try:
             request = next(exchange)
             while True:
-                reply = self._door.send(
-                    request.method, request.url, request.limits, request.headers, request.content
-                )
-                request = exchange.send(reply)
+                request = exchange.send(self._reply_to(request))
         except StopIteration as done:
             value: _T = done.value
             return value
+
+    def _reply_to(self, request: Request) -> HttpReply:
+        where = request.url, request.limits, request.headers
+        if request.method == "GET":
+            return self._door.get(*where)
+        return self._door.post(*where, request.content)
 
 
 class ChatReading:
