@@ -38,9 +38,10 @@ from zgcompute.serving.routing import (
     may_be_billed,
     may_go_elsewhere,
 )
-from zgcompute.serving.targets import LOOK, Target
+from zgcompute.serving.targets import Target
 
 log = logging.getLogger(__name__)
+_START_WITHIN = 2.0  # seconds; who has not answered a look by then joins later
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ class Dispatcher:
         """Look at every target once: which are alive, and what do they serve? Bills nothing."""
         looks = [self._look_after(target, 0.0) for target in self.targets]
         if looks:
-            await asyncio.wait(looks, timeout=LOOK.total)
+            await asyncio.wait(looks, timeout=_START_WITHIN)
 
     async def aclose(self) -> None:
         """Stop looking."""
