@@ -28,15 +28,13 @@ from chat.transitions import Bill, Problem
 from zgcompute import types
 from zgcompute.answers import ChatOutcome
 from zgcompute.errors import (
-    DestinationRefused,
     Error,
-    ProviderRefused,
     ProviderTimeout,
-    ProviderUnreachable,
     SessionExpired,
     SessionInvalid,
     SessionRevoked,
 )
+from zgcompute.fees import is_free
 from zgcompute.providers import ChatStream
 
 P = ParamSpec("P")
@@ -250,7 +248,7 @@ class Answering:
     def _is_free(self, error: Error | None) -> bool:
         """Tell whether the provider has surely billed nothing: it refused, or was never reached."""
         nothing_came = self._outcome is None and self._first_token is None
-        return nothing_came and isinstance(error, ProviderRefused | _NOT_REACHED)
+        return nothing_came and error is not None and is_free(error)
 
     def _facts(self) -> Facts:
         text = self.shown.text + "".join(self._unshown)
@@ -279,7 +277,6 @@ def _milliseconds(start: float, end: float | None) -> int | None:
 
 
 _SESSION_OVER = SessionExpired | SessionRevoked | SessionInvalid
-_NOT_REACHED = ProviderUnreachable | DestinationRefused
 _TOO_LONG = Problem(
     f"The answer is longer than {MAX_CHARACTERS:,} characters.",
     "The rest is not kept here; bill and proof are of the whole answer.",

@@ -47,6 +47,7 @@ _REMEDIES = {
     "SessionRevoked": _NEW_SESSION,
     "SessionInvalid": _NEW_SESSION,
     "ProviderUnreachable": _ELSEWHERE,
+    "ConnectionBroken": _ELSEWHERE,
     "ProviderTimeout": _ELSEWHERE,
     "UpstreamFailed": _ELSEWHERE,
     "MalformedReply": _ELSEWHERE,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zgcompute import _reading as read
 from zgcompute._fake_faults import Fault
 from zgcompute.answers import ChatAssembler, ChatDelta, ChatOutcome
-from zgcompute.errors import ProviderTimeout, ProviderUnreachable
+from zgcompute.errors import ConnectionBroken, ProviderTimeout
 from zgcompute.fees import chat_fee
 from zgcompute.types import Usage
 
@@ -93,7 +93,7 @@ class FakeStream:
 def break_off(fault: Fault | None) -> None:
     """Raise what a reader sees where `fault` cuts an answer in the middle."""
     if fault is Fault.DISCONNECT:
-        raise ProviderUnreachable("aurora.example broke the connection.")
+        raise ConnectionBroken("aurora.example broke the connection.")
     if fault is Fault.STALL:
         raise ProviderTimeout("aurora.example did not answer in time.")
 

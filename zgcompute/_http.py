@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -31,6 +32,7 @@ from zgcompute._limits import (
     refuse_odd_reply,
 )
 from zgcompute.errors import (
+    ConnectionBroken,
     ProviderTimeout,
     ProviderUnreachable,
     ReplyTooLarge,
@@ -188,7 +190,22 @@ def _unreachable(host: str, error: BaseException) -> ProviderUnreachable:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return ProviderUnreachable(f"The certificate of {host} is not valid.")
         cause = cause.__cause__ or cause.__context__
-    return ProviderUnreachable(f"{host} cannot be reached, or it broke the connection.")
+    if _was_never_sent(error):
+        return ProviderUnreachable(f"{host} cannot be reached.")
+    return ConnectionBroken(f"{host} broke the connection.")
+
+
+def _was_never_sent(error: BaseException) -> bool:
+    """Tell whether there surely was no connection that the request could have left by."""
+    import httpx
+
+    if "aiohttp" in sys.modules:  # what httpx-aiohttp makes of its errors does not tell them apart
+        from aiohttp import ClientConnectorError
+
+        if isinstance(error.__cause__, ClientConnectorError):
+            return True
+    nowhere = (httpx.ConnectError, httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError)
+    return isinstance(error, nowhere)
 
 
 class AsyncDoor:

@@ -11,6 +11,7 @@
     │        BelowMinimum · NotAcknowledged · RefundLocked · LimitExceeded
     ├─ ProviderError
     │  ├─ ProviderUnreachable (Transient) · ProviderTimeout (Transient)
+    │  │  └─ ConnectionBroken (Transient)
     │  ├─ DestinationRefused · MalformedReply · ReplyTooLarge
     │  └─ ProviderRefused
     │     SessionExpired · SessionRevoked · SessionInvalid · SignerNotAcknowledged
@@ -180,7 +181,13 @@ class ProviderError(Error):
 
 
 class ProviderUnreachable(ProviderError, Transient):
-    """The provider's address cannot be resolved or connected to, or the connection broke."""
+    """The provider's address cannot be resolved or connected to: nothing was sent."""
+
+
+class ConnectionBroken(ProviderUnreachable):
+    """The connection broke after the request may have left: it may be billed all the same."""
+
+    default_advice = "The request may be billed. Try again, or choose another provider."
 
 
 class ProviderTimeout(ProviderError, Transient):

@@ -10,6 +10,13 @@ from typing import TYPE_CHECKING
 
 from zgcompute.additional_info import CacheBilling, PriceTier
 from zgcompute.amounts import MAX_NEURON
+from zgcompute.errors import (
+    ConnectionBroken,
+    DestinationRefused,
+    Error,
+    ProviderRefused,
+    ProviderUnreachable,
+)
 from zgcompute.types import Service, Usage
 
 if TYPE_CHECKING:
@@ -19,6 +26,7 @@ MINIMUM_RESERVE = 10**18  # neuron a provider keeps untouched in a sub-account (
 MAX_SPEECH_SECONDS = 99 * 3600  # providers bill no more of one recording
 # What Go's strings.Fields takes for space; Python's own idea of it is wider.
 _WORD = re.compile("[^\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+_NOT_ACCEPTED = (ProviderRefused, ProviderUnreachable, DestinationRefused)
 _UNITS = {
     "chatbot": ("per 1M tokens", "per 1M tokens"),
     "text-to-image": ("", "per image"),
@@ -165,6 +173,14 @@ def own_prices(service: Service, card: ModelCard) -> tuple[int, int] | None:
     if any(own is None or own > most for own, most in zip(pair, highest, strict=True)):
         return None
     return pair[0] or 0, pair[1] or 0
+
+
+def is_free(error: Error) -> bool:
+    """Tell whether a request that ended in `error` before any answer has surely cost nothing.
+
+    A provider bills only what it has accepted: it refused, or nothing was ever sent to it.
+    """
+    return isinstance(error, _NOT_ACCEPTED) and not isinstance(error, ConnectionBroken)
 
 
 def price_units(service: Service) -> tuple[str, str]:

@@ -204,12 +204,21 @@ class Provider:
 
 
 class AsyncProvider:
-    """Streamed chat with the provider of `service`, in one event loop."""
+    """Streamed chat with the provider of `service`, in one event loop.
+
+    `limits` says how long to wait for an answer and how many bytes of it are read.
+    """
 
     def __init__(
-        self, service: Service, *, local: bool = False, door: AsyncDoor | None = None
+        self,
+        service: Service,
+        *,
+        local: bool = False,
+        door: AsyncDoor | None = None,
+        limits: Limits = CHAT,
     ) -> None:
         self.service = service
+        self._limits = limits
         self._door = AsyncDoor(AddressPolicy(allow_private=local)) if door is None else door
         self._owns_door = door is None
 
@@ -221,7 +230,7 @@ class AsyncProvider:
         entry, and any ProviderError while reading; the deltas given until then stay valid.
         """
         url, headers = _chat_request(self.service, api_key)
-        async with self._door.post(url, CHAT, headers, body) as reply:
+        async with self._door.post(url, self._limits, headers, body) as reply:
             if reply.status != 200:
                 raise refusal(reply.status, await _read_refusal(reply), reply.headers)
             key = reply.headers.get("zg-res-key", "")
