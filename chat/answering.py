@@ -237,10 +237,12 @@ class Answering:
     def _problem(self, failure: Error | None) -> Problem | None:
         if failure is not None:
             return Problem.of(failure)
-        return _TOO_LONG if self._is_too_long else None
+        if self._is_too_long:
+            return _TOO_LONG
+        return _found_wanting(self._outcome) if self._outcome else None
 
     def _final_state(self, problem: Problem | None) -> str:
-        if problem is None:
+        if problem is None or problem.is_remark:
             return Message.State.COMPLETE
         has_part = self.shown.text or self.shown.reasoning
         return Message.State.INTERRUPTED if has_part else Message.State.FAILED
@@ -272,6 +274,15 @@ class Answering:
         return await asyncio.get_running_loop().run_in_executor(self._tools.database, work)
 
 
+def _found_wanting(outcome: ChatOutcome) -> Problem | None:
+    """What a reply that ended well lacks all the same."""
+    if not (outcome.saw_done or outcome.finish_reason):
+        return _CUT_SHORT
+    if outcome.bad_chunks:
+        return _UNREADABLE
+    return _AT_LIMIT if outcome.finish_reason == "length" else None
+
+
 def _milliseconds(start: float, end: float | None) -> int | None:
     return None if end is None else round((end - start) * 1000)
 
@@ -281,6 +292,21 @@ _TOO_LONG = Problem(
     f"The answer is longer than {MAX_CHARACTERS:,} characters.",
     "The rest is not kept here; bill and proof are of the whole answer.",
     kind="AnswerTooLong",
+)
+_CUT_SHORT = Problem(
+    "The answer stops without a sign that it is finished.",
+    "What came is kept. Ask the model to go on, or send it again.",
+    kind="AnswerCutShort",
+)
+_UNREADABLE = Problem(
+    "A part of the provider's reply could not be read: words may be missing here.",
+    kind="Unreadable",
+    is_remark=True,
+)
+_AT_LIMIT = Problem(
+    "The answer ends here because it reached its limit of tokens.",
+    kind=Message.AT_LIMIT,
+    is_remark=True,
 )
 _OUR_FAULT = Problem(
     "Something broke on our side while the answer was being written.",

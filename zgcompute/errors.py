@@ -187,8 +187,6 @@ class ProviderUnreachable(ProviderError, Transient):
 class ConnectionBroken(ProviderUnreachable):
     """The connection broke after the request may have left: it may be billed all the same."""
 
-    default_advice = "The request may be billed. Try again, or choose another provider."
-
 
 class ProviderTimeout(ProviderError, Transient):
     """The provider took longer than allowed."""

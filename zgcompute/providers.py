@@ -38,6 +38,7 @@ from zgcompute.uploads import Form
 from zgcompute.verification import SignatureRecord
 
 __all__ = [
+    "CHAT",
     "AsyncDoor",
     "AsyncProvider",
     "ChatDelta",
@@ -46,6 +47,7 @@ __all__ = [
     "ChatReply",
     "ChatStream",
     "HttpDoor",
+    "Limits",
     "ModelCard",
     "Provider",
     "SignatureRecord",
