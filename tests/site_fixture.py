@@ -23,14 +23,18 @@ ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 90
 
 
+STARTED: list[Site] = []  # all of this run whose database is still there, for those who count
+
+
 @dataclass(frozen=True)
 class Site:
-    """A running site; `log` is what its processes printed."""
+    """A site that was started; `log` is what its processes printed."""
 
     url: str
     network: str
     folder: Path
     process: subprocess.Popen[bytes]
+    database: str  # a file of SQLite's, or an address of PostgreSQL's
 
     @property
     def log(self) -> str:
@@ -38,9 +42,12 @@ class Site:
 
 
 @contextmanager
-def running_site(devnet: Devnet, folder: Path, **environment: str) -> Iterator[Site]:
-    """Start the site on a free port over `devnet`; everything it writes stays in `folder`."""
-    port = free_port()
+def running_site(devnet: Devnet, folder: Path, port: int = 0, **environment: str) -> Iterator[Site]:
+    """Start the site on a free port over `devnet`; everything it writes stays in `folder`.
+
+    Started again in the same folder and on the same `port` it goes on where it was stopped.
+    """
+    port = port or free_port()
     command = [sys.executable, "-m", "config.start", "--no-devnet", "--port", str(port)]
     with (folder / "site.log").open("wb") as log:
         process = subprocess.Popen(
@@ -50,9 +57,11 @@ def running_site(devnet: Devnet, folder: Path, **environment: str) -> Iterator[S
             stdout=log,
             stderr=log,
         )
-    site = Site(f"http://localhost:{port}", "devnet", folder, process)
+    database = environment.get("DATABASE_URL", str(folder / "site.sqlite3"))
+    site = Site(f"http://localhost:{port}", "devnet", folder, process, database)
     try:
         _wait_until_it_answers(site)
+        STARTED[:] = [other for other in STARTED if other.database != database] + [site]
         yield site
     finally:
         process.terminate()
