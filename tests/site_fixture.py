@@ -37,6 +37,10 @@ class Site:
     database: str  # a file of SQLite's, or an address of PostgreSQL's
 
     @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    @property
     def log(self) -> str:
         return (self.folder / "site.log").read_text("utf-8", "replace")
 

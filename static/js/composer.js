@@ -59,8 +59,22 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("submit", (event) => {
   if (!event.target.matches("[data-composer]")) return;
   if (event.target.dataset.sending) event.preventDefault();
-  else if (!event.target.hasAttribute("hx-post")) event.target.dataset.sending = "true";
+  else if (!event.target.hasAttribute("hx-post")) {
+    event.target.dataset.sending = "true";
+    keepOrTakeKey(event.target);
+  }
 });
+
+// Who goes back to this page and sends the same again sends the same form: it has the same key.
+function keepOrTakeKey(form) {
+  const key = form.elements.turn_key;
+  const fields = new URLSearchParams(new FormData(form));
+  for (const name of ["turn_key", "csrfmiddlewaretoken"]) fields.delete(name);
+  const words = fields.toString();
+  const sent = history.state?.sent;
+  if (sent?.words === words) key.value = sent.key;
+  else history.replaceState({ ...history.state, sent: { key: key.value, words } }, "");
+}
 
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (event.target.matches("[data-composer]")) setSending(event.target, true);
