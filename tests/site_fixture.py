@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from devnet.testing import Devnet
 
 ROOT = Path(__file__).resolve().parent.parent
-START_SECONDS = 90
+START_SECONDS = 120
 
 
 STARTED: list[Site] = []  # all of this run whose database is still there, for those who count
@@ -64,7 +64,7 @@ def running_site(devnet: Devnet, folder: Path, port: int = 0, **environment: str
     database = environment.get("DATABASE_URL", str(folder / "site.sqlite3"))
     site = Site(f"http://localhost:{port}", "devnet", folder, process, database)
     try:
-        _wait_until_it_answers(site)
+        _wait_until_it_knows_the_services(site)
         STARTED[:] = [other for other in STARTED if other.database != database] + [site]
         yield site
     finally:
@@ -99,14 +99,17 @@ def _environment(devnet: Devnet, folder: Path) -> dict[str, str]:
     }
 
 
-def _wait_until_it_answers(site: Site) -> None:
+def _wait_until_it_knows_the_services(site: Site) -> None:
+    """Pages are there at once, their services when a worker has read the chain."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if site.process.poll() is not None:
             raise AssertionError(f"The site ended while starting:\n{site.log}")
         try:
-            with urllib.request.urlopen(f"{site.url}/devnet/", timeout=5):
-                return
+            with urllib.request.urlopen(f"{site.url}/devnet/", timeout=5) as page:
+                if b"devnet-chat" in page.read():
+                    return
         except OSError:
-            time.sleep(0.2)
-    raise AssertionError(f"The site did not answer in {START_SECONDS} s:\n{site.log}")
+            pass
+        time.sleep(0.2)
+    raise AssertionError(f"The site showed no services in {START_SECONDS} s:\n{site.log}")

@@ -26,7 +26,8 @@ JOIN chat_conversation c ON c.id = m.conversation_id
 JOIN accounts_wallet w ON w.id = c.wallet_id
 LEFT JOIN chat_receipt r ON r.message_id = m.id
 WHERE m.role = 'assistant' AND (c.imported_at IS NULL OR m.created_at > c.imported_at)
-AND (r.id IS NOT NULL OR NOT (m.state = 'stopped' OR m.problem_kind IN {_NEVER_COUNTED}
+AND (r.id IS NOT NULL OR NOT (m.problem_kind IN {_NEVER_COUNTED}
+  OR (m.state = 'stopped' AND m.closed_at = m.ended_at)
   OR m.problem LIKE 'This site stopped before your message%'))
 GROUP BY 1
 """
