@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import parse_qsl
 
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, Request, expect
@@ -96,8 +95,8 @@ def test_a_form_that_is_sent_twice_gone_back_to_or_resent_is_one_request(
         page.go_back()
     resent = page.request.post(
         forms[0].url,
-        form=dict(parse_qsl(forms[0].post_data or "")),
-        headers={"Referer": page.url},
+        data=forms[0].post_data_buffer,
+        headers={"Referer": page.url, "Content-Type": forms[0].headers["content-type"]},
     )
     assert resent.url == conversation
     assert devnet.asked()[ready.wallet.address.lower()] == 1
