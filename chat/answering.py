@@ -28,15 +28,13 @@ from chat.transitions import Bill, Problem
 from zgcompute import types
 from zgcompute.answers import ChatOutcome
 from zgcompute.errors import (
-    DestinationRefused,
     Error,
-    ProviderRefused,
     ProviderTimeout,
-    ProviderUnreachable,
     SessionExpired,
     SessionInvalid,
     SessionRevoked,
 )
+from zgcompute.fees import is_free
 from zgcompute.providers import ChatStream
 
 P = ParamSpec("P")
@@ -239,10 +237,12 @@ class Answering:
     def _problem(self, failure: Error | None) -> Problem | None:
         if failure is not None:
             return Problem.of(failure)
-        return _TOO_LONG if self._is_too_long else None
+        if self._is_too_long:
+            return _TOO_LONG
+        return _found_wanting(self._outcome) if self._outcome else None
 
     def _final_state(self, problem: Problem | None) -> str:
-        if problem is None:
+        if problem is None or problem.is_remark:
             return Message.State.COMPLETE
         has_part = self.shown.text or self.shown.reasoning
         return Message.State.INTERRUPTED if has_part else Message.State.FAILED
@@ -250,7 +250,7 @@ class Answering:
     def _is_free(self, error: Error | None) -> bool:
         """Tell whether the provider has surely billed nothing: it refused, or was never reached."""
         nothing_came = self._outcome is None and self._first_token is None
-        return nothing_came and isinstance(error, ProviderRefused | _NOT_REACHED)
+        return nothing_came and error is not None and is_free(error)
 
     def _facts(self) -> Facts:
         text = self.shown.text + "".join(self._unshown)
@@ -274,16 +274,39 @@ class Answering:
         return await asyncio.get_running_loop().run_in_executor(self._tools.database, work)
 
 
+def _found_wanting(outcome: ChatOutcome) -> Problem | None:
+    """What a reply that ended well lacks all the same."""
+    if not (outcome.saw_done or outcome.finish_reason):
+        return _CUT_SHORT
+    if outcome.bad_chunks:
+        return _UNREADABLE
+    return _AT_LIMIT if outcome.finish_reason == "length" else None
+
+
 def _milliseconds(start: float, end: float | None) -> int | None:
     return None if end is None else round((end - start) * 1000)
 
 
 _SESSION_OVER = SessionExpired | SessionRevoked | SessionInvalid
-_NOT_REACHED = ProviderUnreachable | DestinationRefused
 _TOO_LONG = Problem(
     f"The answer is longer than {MAX_CHARACTERS:,} characters.",
     "The rest is not kept here; bill and proof are of the whole answer.",
     kind="AnswerTooLong",
+)
+_CUT_SHORT = Problem(
+    "The answer stops without a sign that it is finished.",
+    "What came is kept. Ask the model to go on, or send it again.",
+    kind="AnswerCutShort",
+)
+_UNREADABLE = Problem(
+    "A part of the provider's reply could not be read: words may be missing here.",
+    kind="Unreadable",
+    is_remark=True,
+)
+_AT_LIMIT = Problem(
+    "The answer ends here because it reached its limit of tokens.",
+    kind=Message.AT_LIMIT,
+    is_remark=True,
 )
 _OUR_FAULT = Problem(
     "Something broke on our side while the answer was being written.",

@@ -21,7 +21,7 @@ from chat.streams import StreamStore, store
 from chat.threads import DatabaseThreads
 from chat.transitions import SITE_STOPPED
 from zgcompute import types
-from zgcompute.providers import AsyncDoor, AsyncProvider, async_door
+from zgcompute.providers import CHAT, AsyncDoor, AsyncProvider, Limits, async_door
 
 log = logging.getLogger(__name__)
 
@@ -56,10 +56,11 @@ class Engine:
         streams: StreamStore,
         connect: Connect | None = None,
         check: Callable[[int], object] = receipts.check,
+        limits: Limits = CHAT,
     ) -> None:
         self._database = DatabaseThreads(_DATABASE_THREADS, "chat-database")
         self._checks = DatabaseThreads(_CHECK_THREADS, "chat-check")
-        self._doors = _Doors()
+        self._doors = _Doors(limits)
         self._tools = Tools(connect or self._doors, check, streams, self._database, self._checks)
         self._running: dict[UUID, Answering] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -127,13 +128,14 @@ def _leave(answering: Answering) -> None:
 class _Doors:
     """The ways to providers, whose connections all answers of the loop share."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
         self._doors: dict[bool, AsyncDoor] = {}
 
     def __call__(self, service: types.Service, is_local: bool) -> ChatProvider:
         if is_local not in self._doors:
             self._doors[is_local] = async_door(local=is_local)
-        return AsyncProvider(service, door=self._doors[is_local])
+        return AsyncProvider(service, door=self._doors[is_local], limits=self._limits)
 
     async def aclose(self) -> None:
         for door in self._doors.values():

@@ -97,6 +97,7 @@ class Message(models.Model):
 
     BROKEN = (State.FAILED, State.INTERRUPTED)
     RUNNING = (State.PENDING, State.STREAMING)
+    AT_LIMIT = "AtLimit"  # the `problem_kind` of an answer that reached its limit of tokens
     READABLE = (State.COMPLETE, State.STOPPED, State.INTERRUPTED)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -157,7 +158,8 @@ class Message(models.Model):
     @property
     def is_partial(self) -> bool:
         """Tell whether an answer ended before its end, so that the model can be asked to go on."""
-        return bool(self.text) and self.state in (self.State.STOPPED, self.State.INTERRUPTED)
+        is_cut = self.state in (self.State.STOPPED, self.State.INTERRUPTED)
+        return bool(self.text) and (is_cut or self.problem_kind == self.AT_LIMIT)
 
     @property
     def is_open(self) -> bool:

@@ -32,7 +32,7 @@ PATIENCE = 8.0  # seconds; a signature is there a moment after the answer
 Connect = Callable[[types.Service, bool], SignatureSource]
 CHECKS_OF_A_PROVIDER = 5  # in one round of the workers
 
-_BROKEN_OFF = "The answer broke off: the bytes received are not whole, so no signature fits them."
+_BROKEN_OFF = "No whole answer was received, so no signature fits what came."
 _NEVER_LOOKED = "This site stopped before it could ask for the signature."
 
 

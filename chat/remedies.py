@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chat.models import Message
 
@@ -22,14 +22,24 @@ def remedy(answer: Message) -> Remedy | None:
     """Return what to offer for `answer`, or None where it needs nothing."""
     if answer.state not in Message.BROKEN:
         return None
-    known = _REMEDIES.get(answer.problem_kind, Remedy())
     if answer.problem_kind in _BUSY:
         return Remedy(wait=answer.retry_after or _DEFAULT_WAIT, another_provider=True)
-    return known
+    known = _REMEDIES.get(answer.problem_kind, Remedy())
+    if not (answer.problem_kind and _fee_is_unknown(answer)):
+        return known
+    return replace(known, note=_BILLED_UNSEEN + (_BILLED_ANEW if known.can_send_again else ""))
+
+
+def _fee_is_unknown(answer: Message) -> bool:
+    """Tell whether the provider took the request, but never said what it costs."""
+    receipt = getattr(answer, "receipt", None)
+    return receipt is not None and receipt.fee is None
 
 
 _BUSY = {"RateLimited", "ProviderBusy"}
 _DEFAULT_WAIT = 5
+_BILLED_UNSEEN = "The provider may bill it all the same."
+_BILLED_ANEW = " Sending it again is billed on its own."
 _NEW_SESSION = Remedy(step="session", note="Sign a new session below, then send again.")
 _ELSEWHERE = Remedy(another_provider=True)
 _ONLY_ELSEWHERE = Remedy(can_send_again=False, another_provider=True)
@@ -50,6 +60,7 @@ _REMEDIES = {
     "ProviderTimeout": _ELSEWHERE,
     "UpstreamFailed": _ELSEWHERE,
     "MalformedReply": _ELSEWHERE,
+    "AnswerCutShort": _ELSEWHERE,
     "DestinationRefused": _ONLY_ELSEWHERE,
     "ServiceMissing": _ONLY_ELSEWHERE,
     "ReplyTooLarge": _ONLY_ELSEWHERE,

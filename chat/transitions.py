@@ -28,12 +28,16 @@ _State = Message.State
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why an answer failed or broke off, in words, with the remedy."""
+    """Why an answer failed or broke off, in words, with the remedy.
+
+    A remark is about an answer that is complete all the same.
+    """
 
     message: str
     advice: str = ""
     kind: str = ""
     retry_after: int | None = None
+    is_remark: bool = False
 
     @classmethod
     def of(cls, error: Error) -> Problem:

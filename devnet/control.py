@@ -1,11 +1,12 @@
 """The devnet's switchboard on 127.0.0.1: what is going on, faults, settlement on demand.
 
-    GET  /state                                             providers, faults, unsettled fees
+    GET  /state                                             providers, faults, unsettled fees, and
+                                                            how often they were asked
     POST /faults   {"provider": "aurora", "fault": "stall", "times": 1}   fault null: off
     POST /options  {"provider": "aurora", "tokens_per_second": 0}         any field of Options
     POST /limits   {"provider": "aurora", "enabled": false}               any limit setting
     POST /settle   {"provider": "aurora"}                   provider null: everybody
-    POST /reset    {"provider": null}                       as at the start; fees are kept
+    POST /reset    {"provider": null}                       as at the start; fees and counts stay
     POST /node     {"running": false}                       stop or start the EVM node
     POST /status   {"answering": false}                     the network's status service
 
@@ -165,6 +166,8 @@ def _describe(member: Member) -> dict[str, Any]:
         "fault": provider.faults.fault,
         "times": provider.faults.times,
         "running": provider.running,
+        "requests": dict(provider.requests),
+        "asked": dict(provider.asked),
         "unsettled": {
             user: str(total(requests)) for user, requests in provider.book.by_user().items()
         },

@@ -14,8 +14,14 @@ class Fault(StrEnum):
     NO_SIGNATURE = "no-signature"  # the answer is never signed
     LATE_SIGNATURE = "late-signature"  # the signature appears only after two seconds
     DISCONNECT = "disconnect"  # the connection is cut in the middle
+    EARLY_DISCONNECT = "early-disconnect"  # the connection is cut before the first token
     STALL = "stall"  # silence in the middle
+    SLOW_START = "slow-start"  # silence before the first token
     BAD_CHUNK = "bad-chunk"  # malformed JSON between good chunks
+    ERROR_CHUNK = "error-chunk"  # an error in the middle of a stream
+    CUT_SHORT = "cut-short"  # a stream ends in the middle as if it were whole
+    EMPTY_ANSWER = "empty-answer"  # a model says nothing
+    EMPTY_BODY = "empty-body"  # status 200 without a single byte
     RATE_LIMITED = "rate-limited"  # 429
     BUSY = "busy"  # 503 with Retry-After
     SERVER_ERROR = "server-error"  # 500

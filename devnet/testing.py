@@ -8,6 +8,7 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -161,6 +162,16 @@ class Devnet:
         """What GET /state says."""
         return self.control("/state")
 
+    def asked(self) -> dict[str, int]:
+        """How many billed requests with a good session each user has sent to all providers.
+
+        By address in lower case; refused ones count, and nothing but a restart resets them.
+        """
+        counts: Counter[str] = Counter()
+        for provider in self.state()["providers"]:
+            counts.update({user.lower(): count for user, count in provider["asked"].items()})
+        return dict(counts)
+
     def fault(self, provider: str | None, name: str | None, *, times: int | None = None) -> None:
         """Switch a fault on (for `times` requests) or, with None, off."""
         self.control("/faults", {"provider": provider, "fault": name, "times": times})
@@ -183,7 +194,7 @@ class Devnet:
         self.control("/status", {"answering": False})
 
     def reset(self) -> None:
-        """Faults off, options and limits as at the start, caches forgotten; fees are kept."""
+        """Faults off, options and limits as at the start, caches forgotten; fees, counts stay."""
         self.control("/reset", {})
 
     def stop_node(self) -> None:

@@ -18,13 +18,13 @@ from accounts.tasks import refresh_wallet_later
 from studio import files
 from studio.asking import Result
 from studio.models import File, Work
-from zgcompute.errors import DestinationRefused, Error, ProviderRefused, ProviderUnreachable
+from zgcompute.errors import Error
 from zgcompute.evidence import write_service
+from zgcompute.fees import is_free
 from zgcompute.types import Service
 
 LOST_AFTER = timedelta(seconds=60)  # the engine gives a sign of life every 5
 _State = Work.State
-_FREE = (ProviderRefused, ProviderUnreachable, DestinationRefused)  # surely nothing was done
 
 
 def claim(pk: UUID, service: Service) -> bool:
@@ -95,7 +95,7 @@ def fail(pk: UUID, error: Error, *, may_be_billed: bool | None = None) -> None:
         advice=error.advice,
         problem_kind=type(error).__name__[:40],
         retry_after=None if seconds is None else min(3600, max(1, round(seconds))),
-        may_be_billed=not isinstance(error, _FREE) if may_be_billed is None else may_be_billed,
+        may_be_billed=not is_free(error) if may_be_billed is None else may_be_billed,
     )
 
 

@@ -20,17 +20,25 @@ if TYPE_CHECKING:
     from devnet.testing import Devnet
 
 ROOT = Path(__file__).resolve().parent.parent
-START_SECONDS = 90
+START_SECONDS = 120
+
+
+STARTED: list[Site] = []  # all of this run whose database is still there, for those who count
 
 
 @dataclass(frozen=True)
 class Site:
-    """A running site; `log` is what its processes printed."""
+    """A site that was started; `log` is what its processes printed."""
 
     url: str
     network: str
     folder: Path
     process: subprocess.Popen[bytes]
+    database: str  # a file of SQLite's, or an address of PostgreSQL's
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
 
     @property
     def log(self) -> str:
@@ -38,9 +46,12 @@ class Site:
 
 
 @contextmanager
-def running_site(devnet: Devnet, folder: Path, **environment: str) -> Iterator[Site]:
-    """Start the site on a free port over `devnet`; everything it writes stays in `folder`."""
-    port = free_port()
+def running_site(devnet: Devnet, folder: Path, port: int = 0, **environment: str) -> Iterator[Site]:
+    """Start the site on a free port over `devnet`; everything it writes stays in `folder`.
+
+    Started again in the same folder and on the same `port` it goes on where it was stopped.
+    """
+    port = port or free_port()
     command = [sys.executable, "-m", "config.start", "--no-devnet", "--port", str(port)]
     with (folder / "site.log").open("wb") as log:
         process = subprocess.Popen(
@@ -50,9 +61,11 @@ def running_site(devnet: Devnet, folder: Path, **environment: str) -> Iterator[S
             stdout=log,
             stderr=log,
         )
-    site = Site(f"http://localhost:{port}", "devnet", folder, process)
+    database = environment.get("DATABASE_URL", str(folder / "site.sqlite3"))
+    site = Site(f"http://localhost:{port}", "devnet", folder, process, database)
     try:
-        _wait_until_it_answers(site)
+        _wait_until_it_knows_the_services(site)
+        STARTED[:] = [other for other in STARTED if other.database != database] + [site]
         yield site
     finally:
         process.terminate()
@@ -86,14 +99,17 @@ def _environment(devnet: Devnet, folder: Path) -> dict[str, str]:
     }
 
 
-def _wait_until_it_answers(site: Site) -> None:
+def _wait_until_it_knows_the_services(site: Site) -> None:
+    """Pages are there at once, their services when a worker has read the chain."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if site.process.poll() is not None:
             raise AssertionError(f"The site ended while starting:\n{site.log}")
         try:
-            with urllib.request.urlopen(f"{site.url}/devnet/", timeout=5):
-                return
+            with urllib.request.urlopen(f"{site.url}/devnet/", timeout=5) as page:
+                if b"devnet-chat" in page.read():
+                    return
         except OSError:
-            time.sleep(0.2)
-    raise AssertionError(f"The site did not answer in {START_SECONDS} s:\n{site.log}")
+            pass
+        time.sleep(0.2)
+    raise AssertionError(f"The site showed no services in {START_SECONDS} s:\n{site.log}")

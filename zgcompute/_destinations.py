@@ -134,9 +134,11 @@ class AddressPolicy:
         try:
             answers = tuple(self.resolver(host, port))
         except (OSError, UnicodeError) as error:
-            raise _unresolved(f"The name {host} cannot be resolved.") from error
+            raise ProviderUnreachable(
+                f"The name {host} cannot be resolved.", was_sent=False
+            ) from error
         if not answers:
-            raise _unresolved(f"The name {host} has no address.")
+            raise ProviderUnreachable(f"The name {host} has no address.", was_sent=False)
         for answer in answers:
             self._require_public(host, answer)
         return answers
@@ -144,9 +146,3 @@ class AddressPolicy:
     def _require_public(self, host: str, address: str) -> None:
         if not self.allow_private and not is_public(address):
             raise DestinationRefused(f"{host} is not a public address on the internet.")
-
-
-def _unresolved(message: str) -> ProviderUnreachable:
-    error = ProviderUnreachable(message)
-    error.was_sent = False
-    return error

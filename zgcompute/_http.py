@@ -176,19 +176,34 @@ def _errors(host: str) -> Iterator[None]:
 
     try:
         yield
-    except httpx.TimeoutException as error:
-        raise ProviderTimeout(f"{host} did not answer in time.") from error
     except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, UnicodeError) as error:
-        raise _unreachable(host, error) from error
+        unsent = (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL, UnicodeError)
+        raise _failure(
+            host,
+            error,
+            is_late=isinstance(error, httpx.TimeoutException),
+            was_sent=not isinstance(error, (*unsent, httpx.UnsupportedProtocol)),
+        ) from error
 
 
-def _unreachable(host: str, error: BaseException) -> ProviderUnreachable:
+def _failure(
+    host: str, error: BaseException, *, is_late: bool, was_sent: bool
+) -> ProviderTimeout | ProviderUnreachable:
+    if is_late:
+        return ProviderTimeout(f"{host} did not answer in time.", was_sent=was_sent)
+    if _is_untrusted(error):
+        return ProviderUnreachable(f"The certificate of {host} is not valid.", was_sent=False)
+    how = "broke the connection" if was_sent else "cannot be reached"
+    return ProviderUnreachable(f"{host} {how}.", was_sent=was_sent)
+
+
+def _is_untrusted(error: BaseException) -> bool:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return ProviderUnreachable(f"The certificate of {host} is not valid.")
+            return True
         cause = cause.__cause__ or cause.__context__
-    return ProviderUnreachable(f"{host} cannot be reached, or it broke the connection.")
+    return False
 
 
 class AsyncDoor:
@@ -295,12 +310,14 @@ async def _async_errors(host: str, seconds: float) -> AsyncIterator[None]:
     except TimeoutError as error:
         raise ProviderTimeout(f"{host} did not answer in time.") from error
     except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, UnicodeError) as error:
-        failure: ProviderTimeout | ProviderUnreachable = _unreachable(host, error)
-        if isinstance(error.__cause__, TimeoutError):
-            failure = ProviderTimeout(f"{host} did not answer in time.")
-        never = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-        failure.was_sent = not isinstance(error.__cause__ or error, never)
-        raise failure from error
+        cause = error.__cause__ or error  # what httpx-aiohttp makes of it does not tell them apart
+        unsent = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
+        raise _failure(
+            host,
+            error,
+            is_late=isinstance(cause, TimeoutError),
+            was_sent=not isinstance(cause, (*unsent, httpx.InvalidURL, UnicodeError)),
+        ) from error
 
 
 def _async_client(policy: AddressPolicy, tls: ssl.SSLContext) -> httpx.AsyncClient:

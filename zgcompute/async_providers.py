@@ -10,6 +10,7 @@ from zgcompute import _exchanges
 from zgcompute._destinations import AddressPolicy
 from zgcompute._exchanges import MAX_REFUSAL, Exchange
 from zgcompute._http import AsyncDoor, AsyncReply
+from zgcompute._limits import CHAT, Limits
 from zgcompute.amounts import Neuron
 from zgcompute.answers import ChatAssembler, ChatDelta, ChatOutcome, ChatReply
 from zgcompute.errors import ProviderError
@@ -31,12 +32,21 @@ def async_door(*, local: bool = False) -> AsyncDoor:
 
 
 class AsyncProvider:
-    """Calls to the provider of `service`, in one event loop; each is explained at `Provider`."""
+    """Calls to the provider of `service`, in one event loop; each is explained at `Provider`.
+
+    `limits` says how long to wait for a streamed answer and how many bytes of it are read.
+    """
 
     def __init__(
-        self, service: Service, *, local: bool = False, door: AsyncDoor | None = None
+        self,
+        service: Service,
+        *,
+        local: bool = False,
+        door: AsyncDoor | None = None,
+        limits: Limits = CHAT,
     ) -> None:
         self.service = service
+        self._limits = limits
         self._door = AsyncDoor(AddressPolicy(allow_private=local)) if door is None else door
         self._owns_door = door is None
 
@@ -75,7 +85,7 @@ class AsyncProvider:
         entry, and any ProviderError while reading; the deltas given until then stay valid.
         """
         request = _exchanges.chat_request(self.service, api_key, body)
-        async with self._door.post(request.url, request.limits, request.headers, body) as reply:
+        async with self._door.post(request.url, self._limits, request.headers, body) as reply:
             if reply.status != 200:
                 raise refusal(reply.status, await read_refusal(reply), reply.headers)
             key = reply.headers.get("zg-res-key", "")

@@ -195,16 +195,21 @@ class ProviderError(Error):
 class ProviderUnreachable(ProviderError, Transient):
     """The provider's address cannot be resolved or connected to, or the connection broke.
 
-    `was_sent` is False only where the request cannot have reached it, and so is not billed.
+    `was_sent` is False only where the request cannot have arrived. What did arrive is billed,
+    whoever stopped waiting for its answer (PROTOCOL §4.1).
     """
 
-    was_sent = True
+    def __init__(self, message: str, *, advice: str = "", was_sent: bool = True) -> None:
+        super().__init__(message, advice=advice)
+        self.was_sent = was_sent
 
 
 class ProviderTimeout(ProviderError, Transient):
     """The provider took longer than allowed; `was_sent` as for ProviderUnreachable."""
 
-    was_sent = True
+    def __init__(self, message: str, *, advice: str = "", was_sent: bool = True) -> None:
+        super().__init__(message, advice=advice)
+        self.was_sent = was_sent
 
 
 class DestinationRefused(ProviderError):

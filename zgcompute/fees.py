@@ -10,6 +10,13 @@ from typing import TYPE_CHECKING
 
 from zgcompute.additional_info import CacheBilling, PriceTier
 from zgcompute.amounts import MAX_NEURON, HoldsMoney, Neuron
+from zgcompute.errors import (
+    DestinationRefused,
+    Error,
+    ProviderRefused,
+    ProviderTimeout,
+    ProviderUnreachable,
+)
 from zgcompute.types import Service, Usage
 
 if TYPE_CHECKING:
@@ -19,6 +26,7 @@ MINIMUM_RESERVE = 10**18  # neuron a provider keeps untouched in a sub-account (
 MAX_SPEECH_SECONDS = 99 * 3600  # providers bill no more of one recording
 # What Go's strings.Fields takes for space; Python's own idea of it is wider.
 _WORD = re.compile("[^\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+_GATEWAY_TIMEOUT = 504
 _UNITS = {
     "chatbot": ("per 1M tokens", "per 1M tokens"),
     "text-to-image": ("", "per image"),
@@ -165,6 +173,19 @@ def own_prices(service: Service, card: ModelCard) -> tuple[int, int] | None:
     if any(own is None or own > most for own, most in zip(pair, highest, strict=True)):
         return None
     return pair[0] or 0, pair[1] or 0
+
+
+def is_free(error: Error) -> bool:
+    """Tell whether a request that ended in `error` before any answer has surely cost nothing.
+
+    A provider finishes and bills what it has accepted, whoever stopped waiting (PROTOCOL §4.1); it
+    bills no refusal, and nothing that was never sent to it.
+    """
+    if isinstance(error, ProviderTimeout | ProviderUnreachable):
+        return not error.was_sent
+    if isinstance(error, ProviderRefused):
+        return error.status != _GATEWAY_TIMEOUT  # the broker behind it may be at work still
+    return isinstance(error, DestinationRefused)
 
 
 def price_units(service: Service) -> tuple[str, str]:

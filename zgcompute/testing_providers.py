@@ -257,7 +257,7 @@ class FakeProvider:
 
     def _require_reachable(self) -> None:
         if self.fault is Fault.UNREACHABLE:
-            raise ProviderUnreachable("aurora.example cannot be reached.")
+            raise ProviderUnreachable("aurora.example cannot be reached.", was_sent=False)
 
     def _accept(self, api_key: str, body: bytes) -> str:
         """Take a request, or refuse it; returns the answer's id."""

@@ -27,6 +27,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 PATIENCE = 5.0  # seconds of silence before a comment is sent and the database asked
+MOMENT = 0.5
 GAP_SECONDS = 1.0
 _FRAGMENTS = {"answer": "chat/_answer.html", "receipt": "chat/_receipt.html"}
 
@@ -45,9 +46,11 @@ async def stream(request: HttpRequest, network: str, pk: UUID) -> StreamingHttpR
 
 async def _frames(request: HttpRequest, answer: Message, place: int) -> AsyncIterator[str]:
     yield "retry: 1000\n\n"
-    while answer.is_open:
+    known = answer  # the row before the last silence: what it knew by then, no event will bring
+    while known.is_open:
+        patience = _patience(answer, place)
         try:
-            async with aclosing(store().read(answer.pk, place, patience=PATIENCE)) as events:
+            async with aclosing(store().read(answer.pk, place, patience=patience)) as events:
                 async for streamed in events:
                     if streamed is None:
                         break
@@ -58,14 +61,21 @@ async def _frames(request: HttpRequest, answer: Message, place: int) -> AsyncIte
                 else:
                     return
             yield ": nothing new\n\n"
+            known, answer = answer, await _database(_again, answer)
         except Gap:
             await asyncio.sleep(GAP_SECONDS)
-        answer = await _database(_again, answer)
-        if answer.stream_id > place:  # the events between are gone, or in another process
+            known = answer = await _database(_again, answer)
+        if known.stream_id > place:  # the events between are gone, or in another process
             place = answer.stream_id
             yield await _frame(request, answer, _CHANGED, place)
     yield await _frame(request, answer, _CHANGED, place)
     yield await _frame(request, answer, _DONE, place)
+
+
+def _patience(answer: Message, place: int) -> float:
+    """Seconds of silence to wait: a moment where the row knows what the events still owe."""
+    is_told = answer.is_open and answer.stream_id <= place
+    return PATIENCE if is_told else min(PATIENCE, MOMENT)
 
 
 async def _frame(request: HttpRequest, answer: Message, event: Event, place: int) -> str:

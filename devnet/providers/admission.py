@@ -40,6 +40,7 @@ class ErrorPage(Refusal):
 async def admission(provider: Provider, request: Request) -> AsyncIterator[Admission]:
     """Check a request in the broker's order and hold its concurrency slot; raises Refusal."""
     session = await provider.guard.check(request.headers.get("authorization", ""))
+    provider.asked[session.user] += 1
     fault = provider.faults.take()
     _break(provider, session.user, fault)
     older = provider.options.older_build

@@ -80,6 +80,7 @@ class ProviderApp:
         elif path in _JOB_ROUTES and request.method == "POST":
             if self.provider.profile.service_type != _JOB_ROUTES[path]:
                 raise Refusal("async processing is not enabled", 503)
+            self.provider.requests[path] += 1
             await images.serve_job(self.provider, request, outlet)
         elif request.method in ("GET", "HEAD"):
             await self._own(path, request, outlet)
@@ -90,6 +91,7 @@ class ProviderApp:
         handler = _BILLED[self.provider.profile.service_type].get(path)
         image = _IMAGE.fullmatch(path)
         if handler is not None and request.method == "POST":
+            self.provider.requests[PROXY + path] += 1
             await handler(self.provider, request, outlet)
         elif path.startswith("/signature/"):
             await outlet.reply_json(self.provider.signatures.find(path.removeprefix("/signature/")))

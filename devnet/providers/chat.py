@@ -12,10 +12,17 @@ from devnet.providers.admission import Admission, admission, require_model
 from devnet.providers.delivery import Finished, send_whole, settle_up, stall
 from devnet.providers.provider import Provider
 from devnet.providers.signatures import response_text
-from devnet.providers.turns import Turn, billed_usage, compose
+from devnet.providers.turns import ENDS_EARLY, Turn, billed_usage, compose
 from devnet.providers.wire import Outlet, Request
 
 LONGEST_WAIT = 5.0  # seconds that a whole (not streamed) answer is held back at most
+UPSTREAM_ERROR = {
+    "error": {
+        "message": "CUDA out of memory <img src=x onerror=alert(1)>",
+        "type": "InternalServerError",
+        "code": 500,
+    }
+}
 BAD_CHUNK = b'data: {"choices": [{"delta": {"content": "half a chu\n\n'
 
 
@@ -60,6 +67,10 @@ async def _stream(provider: Provider, admitted: Admission, outlet: Outlet, turn:
         frames = _tampered(frames)
     headers = _headers(provider, turn, "text/event-stream; charset=utf-8")
     await outlet.open(200, (*admitted.headers, *headers, ("cache-control", "no-cache")))
+    if admitted.fault is Fault.EARLY_DISCONNECT:
+        return honest
+    if admitted.fault is Fault.SLOW_START:
+        await asyncio.sleep(provider.options.slow_seconds)
     is_fast = admitted.fault is Fault.HUGE_ANSWER
     pace = _Pace(provider, first=0.0 if is_fast else None)
     for index, frame in enumerate(frames):
@@ -92,10 +103,14 @@ class _Pace:
 
 def _frames(turn: Turn, fault: Fault | None) -> list[bytes]:
     """Every SSE event of the answer."""
+    if fault is Fault.EMPTY_BODY:
+        return []
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
     deltas += [{"reasoning_content": piece} for piece in turn.reasoning]
     deltas += [{"content": piece} for piece in turn.pieces]
     frames = [_frame(turn, delta) for delta in deltas]
+    if fault in ENDS_EARLY:
+        return [*frames, _event(UPSTREAM_ERROR)] if fault is Fault.ERROR_CHUNK else frames
     frames.append(_frame(turn, {}, finish_reason=turn.finish_reason))
     if fault is Fault.BAD_CHUNK:
         frames.insert(len(frames) // 2, BAD_CHUNK)

@@ -43,11 +43,17 @@ async def send_whole(
     """Send a reply that is not a stream."""
     if admission.fault is Fault.BAD_CHUNK:
         body = body[: len(body) // 2]
+    if admission.fault is Fault.EMPTY_BODY:
+        body = b""
     if admission.fault is Fault.HUGE_ANSWER:
         body = body + b" " * (provider.options.huge_megabytes * 1024 * 1024)
     half = len(body) // 2
     length = ("content-length", str(len(body)))
     await outlet.open(200, (*admission.headers, *headers, length))
+    if admission.fault is Fault.EARLY_DISCONNECT:
+        return
+    if admission.fault is Fault.SLOW_START:
+        await asyncio.sleep(provider.options.slow_seconds)
     await outlet.write(body[:half])
     if admission.fault is Fault.STALL:
         await stall(provider)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,6 +31,7 @@ class Options:
     reserve: int = 10**18  # MinimumLockedBalance, neuron
     settle_minimum: int = 0  # the real broker: 4 * 10**15 neuron
     stall_seconds: float = 60.0
+    slow_seconds: float = 10.0  # of silence before the first token
     huge_megabytes: int = 24
     older_build: bool = False  # older texts, upstream ids, images signed as chat
     lists_models: bool = True  # the oldest builds have no /v1/models
@@ -53,6 +55,8 @@ class Provider:
     prompts: PromptCache = field(default_factory=PromptCache)
     clock: Callable[[], float] = time.time
     running: int = 0  # answers that are being worked on
+    requests: Counter[str] = field(default_factory=Counter)  # to billed routes, by path
+    asked: Counter[str] = field(default_factory=Counter)  # of them with a good session, by user
     guard: SessionGuard = field(init=False)
     _first_options: Options = field(init=False)
     _first_limits: LimitSettings = field(init=False)
@@ -87,7 +91,7 @@ class Provider:
         )
 
     def reset(self) -> None:
-        """Behave as at the start; only fees, signatures, images and jobs stay."""
+        """Behave as at the start; only fees, counts, signatures, images and jobs stay."""
         self.faults.set(None)
         self.options = replace(self._first_options)
         self.limits.settings = replace(self._first_limits)

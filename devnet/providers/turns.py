@@ -15,6 +15,8 @@ from devnet.providers.provider import Provider
 from devnet.providers.seeing import NotReadable, Seen
 from zgcompute.types import Usage
 
+ENDS_EARLY = (Fault.ERROR_CHUNK, Fault.CUT_SHORT)  # the model stops in the middle
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -67,7 +69,9 @@ def compose(provider: Provider, model: Model, admitted: Admission, fields: dict[
 
 def billed_usage(turn: Turn, fault: Fault | None) -> Usage | None:
     """The usage that went out with the answer; None where none did."""
-    if fault is Fault.NO_USAGE or (turn.is_stream and not turn.wants_usage):
+    if fault in (Fault.NO_USAGE, Fault.EMPTY_BODY):
+        return None
+    if turn.is_stream and (fault in ENDS_EARLY or not turn.wants_usage):
         return None
     cached = turn.usage.get("prompt_tokens_details", {}).get("cached_tokens", 0)
     return Usage(turn.usage["prompt_tokens"], turn.usage["completion_tokens"], cached_tokens=cached)
@@ -104,7 +108,11 @@ def _pieces(
     """The tokens of the reasoning and of the answer, and whether `limit` cut them."""
     if fault is Fault.HUGE_ANSWER:
         return [], answers.huge(provider.options.huge_megabytes), False
+    if fault in (Fault.EMPTY_ANSWER, Fault.EMPTY_BODY):
+        return [], [], False
     reasoning, pieces = tokens.split(answer.reasoning), tokens.split(answer.text)
+    if fault in ENDS_EARLY:
+        pieces = pieces[: (len(pieces) + 1) // 2]
     is_cut = len(reasoning) + len(pieces) > limit
     reasoning = reasoning[:limit]
     return reasoning, pieces[: limit - len(reasoning)], is_cut

@@ -62,6 +62,26 @@ document.addEventListener("submit", (event) => {
   else if (!event.target.hasAttribute("hx-post")) event.target.dataset.sending = "true";
 });
 
+// Who goes back to a first question and sends the same again sends the same form: it has the same
+// key. This runs ahead of htmx, which reads the fields.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.querySelector("[data-start]")) return;
+  const key = form.elements.turn_key;
+  const words = JSON.stringify([...new FormData(form)].filter(isAsked).map(described));
+  const sent = history.state?.sent;
+  if (sent?.words === words) key.value = sent.key;
+  else history.replaceState({ ...history.state, sent: { key: key.value, words } }, "");
+}, true);
+
+function isAsked([name]) {
+  return name !== "turn_key" && name !== "csrfmiddlewaretoken";
+}
+
+function described([name, value]) {
+  return [name, value instanceof File ? [value.name, value.size, value.lastModified] : value];
+}
+
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (event.target.matches("[data-composer]")) setSending(event.target, true);
 });

@@ -1,6 +1,8 @@
 // Follows running answers. HTML comes only from our own server, which renders it by an allow-list;
-// everything else is text. EventSource reconnects by itself and says what it has (Last-Event-ID).
+// everything else is text. EventSource reconnects by itself and says what it has (Last-Event-ID);
+// where it gives up, because something in between answered (a proxy, while the site restarts), we do.
 const following = new Map(); // by the answer's id: its source, and the element that is kept up to date
+const LONGEST_WAIT = 30; // seconds between two tries of ours
 const MOST = 4; // at once: HTTP/1.1 allows 6 connections to a host, and sending needs some of them
 
 export function followAll() {
@@ -14,12 +16,13 @@ export function followAll() {
   tellBusy();
 }
 
-function follow(id, element) {
+function follow(id, element, tries = 0) {
   const source = new EventSource(element.dataset.stream);
-  const followed = { source, article: element };
+  const followed = { source, article: element, place: "" };
   following.set(id, followed);
   const on = (name, act) =>
     source.addEventListener(name, (event) => {
+      followed.place = event.lastEventId;
       if (followed.article.isConnected) act(followed.article, JSON.parse(event.data));
       else followAll(); // this element was made anew, or is gone
       document.dispatchEvent(new CustomEvent("chat:grown"));
@@ -44,9 +47,30 @@ function follow(id, element) {
   on("answer", (article, { html }) => (followed.article = replace(article, html)));
   on("receipt", (article, { html }) => replace(article.querySelector(".receipt"), html));
   on("done", () => end(id, source));
-  source.onerror = () => {
-    if (source.readyState === EventSource.CLOSED) end(id, source);
+  source.onopen = () => {
+    tries = 0;
+    tellLost(followed.article, false);
   };
+  source.onerror = () => {
+    tellLost(followed.article, true);
+    if (source.readyState === EventSource.CLOSED) setTimeout(again, waitBefore(tries));
+  };
+  const again = () => {
+    if (!forget(id, source)) return;
+    const { article, place } = followed;
+    if (!article.isConnected) return followAll();
+    if (place) article.dataset.stream = article.dataset.stream.replace(/after=.*/, `after=${place}`);
+    follow(id, article, tries + 1);
+  };
+}
+
+function waitBefore(tries) {
+  return Math.min(LONGEST_WAIT, 2 ** tries) * 1000;
+}
+
+function tellLost(article, isLost) {
+  const words = part(article, "lost");
+  if (words) words.hidden = !isLost;
 }
 
 function part(article, name) {

@@ -9,8 +9,8 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.wallet import TestWallet
 from tests.site_fixture import Site
 
-CHAIN_MS = 20_000  # a transaction: sent, mined, followed, mirrored
-ANSWER_MS = 30_000
+CHAIN_MS = 60_000  # a transaction: sent, mined, followed, mirrored, on a busy machine
+ANSWER_MS = 60_000
 
 
 @dataclass
@@ -50,6 +50,8 @@ class Person:
 
     def get_ready_to_chat(self) -> None:
         """From signed in to the composer: deposit, transfer, session."""
+        deposit = self.page.get_by_role("button", name="Review deposit")
+        expect(deposit).to_be_visible(timeout=CHAIN_MS)  # once a worker has read the ledger
         self.complete("Review deposit")
         expect(self.page.get_by_role("button", name="Review transfer")).to_be_visible(
             timeout=CHAIN_MS
@@ -64,20 +66,26 @@ class Person:
     def composer(self) -> Locator:
         return self.page.get_by_label("Your message")
 
+    @property
+    def answers(self) -> Locator:
+        return self.page.locator("[data-answer]")
+
     def ask(self, question: str) -> None:
+        """Send a question, and wait until it stands in the page: what follows is of its answer."""
+        before = self.answers.count()
         self.composer.fill(question)
         self.composer.press("Enter")
+        expect(self.answers).to_have_count(before + 1)
 
     @property
     def last_badge(self) -> Locator:
-        return self.page.locator("[data-answer]").last.locator("[data-outcome]")
+        return self.answers.last.locator("[data-outcome]")
 
     def badge_says(self, outcome: str) -> None:
         expect(self.last_badge).to_have_attribute("data-outcome", outcome, timeout=ANSWER_MS)
 
     def proof_says(self, words: str) -> None:
-        answer = self.page.locator("[data-answer]").last
-        details = answer.locator("[data-receipt]")
+        details = self.answers.last.locator("[data-receipt]")
         if not details.evaluate("element => element.open"):
             details.locator("summary").click()
         expect(details).to_contain_text(words)

@@ -16,7 +16,7 @@ from devnet.testing import Devnet
 from tests.browser.person import Person
 from tests.browser.wallet import TestWallet
 from tests.services import require_service
-from tests.site_fixture import Site, running_site
+from tests.site_fixture import STARTED, Site, running_site
 
 pytestmark = [pytest.mark.browser, pytest.mark.services]
 POSTGRES = os.environ.get("TEST_POSTGRES", "postgres://postgres@127.0.0.1:5432")
@@ -35,6 +35,7 @@ def hosted_site(devnet: Devnet, tmp_path_factory: pytest.TempPathFactory) -> Ite
             folder = tmp_path_factory.mktemp("hosted")
             with running_site(devnet, folder, WEB_WORKERS="2", **services) as site:
                 yield site
+                STARTED.remove(site)
         finally:
             server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -15,6 +15,7 @@ from tests.browser.person import CHAIN_MS, Person
 pytestmark = [pytest.mark.browser]
 
 
+@pytest.mark.past_the_site(requests=3)
 def test_a_key_works_until_it_is_revoked(ready: Person, devnet: Devnet) -> None:
     page, aurora = ready.page, devnet.address("aurora")
     ready.visit(f"account/keys/?provider={aurora}")

@@ -21,6 +21,7 @@ from chat.streams import MemoryStreams, StreamStore
 from chat.threads import DatabaseThreads
 from marketplace import model_rows
 from marketplace.models import Service
+from zgcompute import types
 from zgcompute.amounts import parse
 from zgcompute.model_cards import ModelCard
 from zgcompute.testing_providers import FakeProvider, fake_service
@@ -32,7 +33,11 @@ NETWORK = "devnet"
 
 def make_service(**changes: Any) -> Service:
     """Aurora's row, as the catalog mirrors it."""
-    listed = fake_service(**({"url": "http://127.0.0.1:9"} | changes))
+    return mirror(fake_service(**({"url": "http://127.0.0.1:9"} | changes)))
+
+
+def mirror(listed: types.Service) -> Service:
+    """The row of a service that the chain lists."""
     now = timezone.now()
     names = [
         *("provider", "service_type", "url", "model", "verifiability", "input_price"),

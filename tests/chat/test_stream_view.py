@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import AsyncClient
@@ -15,6 +17,7 @@ from accounts.models import Wallet
 from chat import streams
 from chat.answering import Answering
 from chat.models import Conversation, Message
+from chat.streams import MemoryStreams, Streamed
 from chat.views import stream as view
 from tests.chat.stage import NETWORK, ask, get_answer, tools
 from zgcompute.testing_providers import FakeProvider
@@ -79,6 +82,45 @@ def test_a_page_sees_the_answer_grow_and_end(alice: Wallet, conversation: Conver
     assert "0G so far" in paces[0]
     numbers = [number for number, _, _ in events]
     assert numbers == sorted(set(numbers))
+
+
+class Hesitant(MemoryStreams):
+    """Streams whose first reader hears nothing until the answer is over, and then all of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.over = asyncio.Event()
+        self._has_hesitated = False
+
+    async def read(
+        self, message_id: UUID, after: int, *, patience: float
+    ) -> AsyncGenerator[Streamed | None]:
+        if not self._has_hesitated:
+            self._has_hesitated = True
+            await self.over.wait()
+            yield None
+        async with aclosing(super().read(message_id, after, patience=patience)) as events:
+            async for streamed in events:
+                yield streamed
+
+
+def test_a_silence_in_which_all_was_said_is_made_up_for_by_the_events(
+    alice: Wallet, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row is ahead of a reader who was slow; the events that it lacks are still there."""
+    answer, slow = ask(conversation), Hesitant()
+    monkeypatch.setattr(view, "store", lambda: slow)
+
+    async def story() -> list[tuple[int, str, Any]]:
+        reading = asyncio.create_task(_everything(alice, _url(answer)))
+        await Answering(answer.pk, tools(FakeProvider(answer=WORDS), slow)).run()
+        slow.over.set()
+        return await reading
+
+    events = asyncio.run(story())
+    assert _said(events) == WORDS
+    names = [name for _, name, _ in events if name not in ("text", "pace")]
+    assert names == ["answer", "receipt", "receipt", "done"]
 
 
 def test_a_reload_in_the_middle_goes_on_without_loss(

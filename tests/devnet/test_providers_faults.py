@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -16,7 +17,7 @@ USER = Address(ALICE.address)
 
 @pytest.fixture
 def aurora() -> Bench:
-    return bench(stall_seconds=0.1, huge_megabytes=1)
+    return bench(stall_seconds=0.1, slow_seconds=0.1, huge_megabytes=1)
 
 
 def with_fault(aurora: Bench, fault: Fault, **fields: object) -> Reply:
@@ -63,6 +64,25 @@ def test_a_cut_connection_is_billed_and_signed_all_the_same(aurora: Bench, strea
 
 
 @pytest.mark.parametrize("stream", [True, False])
+def test_a_connection_cut_before_the_first_token_is_billed_whole(
+    aurora: Bench, stream: bool
+) -> None:
+    reply = with_fault(aurora, Fault.EARLY_DISCONNECT, stream=stream)
+    assert (reply.status, reply.body, reply.is_complete) == (200, b"", False)
+    assert aurora.provider.book.unsettled(USER) > 0
+    assert signature(aurora, reply).status == 200
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_slow_start_is_followed_by_the_whole_answer(aurora: Bench, stream: bool) -> None:
+    started = time.monotonic()
+    reply = with_fault(aurora, Fault.SLOW_START, stream=stream)
+    assert time.monotonic() - started >= 0.1
+    assert reply.is_complete
+    assert signature(aurora, reply).json["text"].split(":")[1] == sha256(reply.body)
+
+
+@pytest.mark.parametrize("stream", [True, False])
 def test_a_stalled_answer_ends_at_last(aurora: Bench, stream: bool) -> None:
     assert with_fault(aurora, Fault.STALL, stream=stream).is_complete
 
@@ -73,6 +93,40 @@ def test_a_bad_chunk_stands_between_good_ones(aurora: Bench) -> None:
         _ = reply.events
     assert reply.body.endswith(b"data: [DONE]\n\n")
     assert signature(aurora, reply).json["text"].split(":")[1] == sha256(reply.body)
+
+
+def test_an_error_ends_a_stream_whose_words_are_billed(aurora: Bench) -> None:
+    reply = with_fault(aurora, Fault.ERROR_CHUNK)
+    *good, last = reply.events
+    assert reply.is_complete
+    assert b"[DONE]" not in reply.body
+    assert last["error"]["code"] == 500
+    words = "".join(event["choices"][0]["delta"]["content"] for event in good).split()
+    price = aurora.provider.profile.output_price
+    assert aurora.provider.book.unsettled(USER) == len(words) * price > 0
+
+
+def test_a_stream_cut_short_looks_whole_but_for_its_end(aurora: Bench) -> None:
+    reply = with_fault(aurora, Fault.CUT_SHORT)
+    assert reply.is_complete
+    assert b"[DONE]" not in reply.body
+    assert [event["choices"][0]["finish_reason"] for event in reply.events[-1:]] == [None]
+    assert 0 < len(reply.text) < len(aurora.chat("hello", stream=True).text)
+    assert signature(aurora, reply).json["text"].split(":")[1] == sha256(reply.body)
+
+
+def test_an_empty_answer_bills_the_prompt(aurora: Bench) -> None:
+    reply = with_fault(aurora, Fault.EMPTY_ANSWER)
+    usage = reply.events[-1]["usage"]
+    assert (reply.text, usage["completion_tokens"]) == ("", 0)
+    assert aurora.provider.book.unsettled(USER) > 0
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_empty_body_is_a_good_status_and_nothing_else(aurora: Bench, stream: bool) -> None:
+    reply = with_fault(aurora, Fault.EMPTY_BODY, stream=stream)
+    assert (reply.status, reply.body, reply.is_complete) == (200, b"", True)
+    assert aurora.provider.book.unsettled(USER) == 0
 
 
 def test_a_whole_answer_with_a_bad_chunk_is_no_json(aurora: Bench) -> None:
@@ -151,3 +205,25 @@ def test_reset_puts_everything_back(aurora: Bench) -> None:
     assert aurora.provider.faults.fault is None
     assert aurora.provider.options.reserve == 10**18
     assert aurora.provider.limits.settings.enabled
+
+
+CHAT = "/v1/proxy/chat/completions"
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_every_request_is_counted_once_whatever_comes_of_it(aurora: Bench, fault: Fault) -> None:
+    with_fault(aurora, fault)
+    assert aurora.provider.requests == {CHAT: 1}
+    assert aurora.provider.asked == {USER: 1}
+
+
+def test_a_request_without_a_good_session_is_counted_for_nobody(aurora: Bench) -> None:
+    aurora.ask(CHAT, {}, token=None)
+    aurora.ask("/v1/proxy/signature/none", token=None)
+    assert (aurora.provider.requests, aurora.provider.asked) == ({CHAT: 1}, {})
+
+
+def test_a_reset_keeps_the_counts(aurora: Bench) -> None:
+    aurora.chat()
+    aurora.provider.reset()
+    assert (aurora.provider.requests, aurora.provider.asked) == ({CHAT: 1}, {USER: 1})

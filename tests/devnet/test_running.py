@@ -220,6 +220,19 @@ def test_the_state_names_everything(running: Devnet) -> None:
     assert set(state["faults"]) == {fault.value for fault in Fault}
 
 
+def test_the_state_counts_what_each_provider_was_asked_over_a_reset(running: Devnet) -> None:
+    path, user = "/v1/proxy/chat/completions", WALLET.address.lower()
+    before, requests = running.asked().get(user, 0), aurora_requests(running, path)
+    ask(running)
+    running.reset()
+    assert running.asked()[user] == before + 1
+    assert aurora_requests(running, path) == requests + 1
+
+
+def aurora_requests(devnet: Devnet, path: str) -> int:
+    return int(devnet.state()["providers"][0]["requests"].get(path, 0))
+
+
 @pytest.mark.parametrize(
     ("path", "order"),
     [

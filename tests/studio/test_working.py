@@ -153,6 +153,15 @@ def test_a_refused_session_is_forgotten(alice: Wallet, painter: Service) -> None
     assert not ProviderSession.objects.exists()
 
 
+@pytest.mark.parametrize(("fault", "may_be_billed"), [("disconnect", True), ("unreachable", False)])
+def test_only_a_request_that_never_left_surely_costs_nothing(
+    fault: str, may_be_billed: bool, alice: Wallet, painter: Service
+) -> None:
+    client = stage.fake(painter, fault=Fault(fault))
+    work = stage.done(stage.order(alice, painter), client)
+    assert (work.state, work.may_be_billed) == ("failed", may_be_billed)
+
+
 def test_without_a_session_nothing_is_sent(alice: Wallet, painter: Service) -> None:
     pending = stage.order(alice, painter)
     ProviderSession.objects.all().delete()

@@ -32,6 +32,7 @@ from zgcompute.errors import (
     ReplyTooLarge,
     RpcUnreachable,
 )
+from zgcompute.fees import is_free
 
 pytestmark = pytest.mark.usefixtures("local_server")
 QUICK = Limits(connect=1, idle=0.3, total=0.6, max_bytes=1000)
@@ -228,21 +229,23 @@ def test_a_reply_that_calls_itself_identical_passes(post: Poster) -> None:
         b"HTTP/1.1 200 OK\r\n" + b"x: " + b"y" * 200_000 + b"\r\n\r\n",
     ],
 )
-def test_broken_http_is_an_unreachable_provider(post: Poster, raw: bytes) -> None:
+def test_broken_http_is_a_broken_connection_that_may_cost(post: Poster, raw: bytes) -> None:
     def script(exchange: Exchange) -> None:
         exchange.send(raw)
         exchange.hang_up()
 
-    with serving(script) as server, pytest.raises(ProviderUnreachable):
+    with serving(script) as server, pytest.raises(ProviderUnreachable) as caught:
         post(server.url, replace(QUICK, max_bytes=10**6))
+    assert not is_free(caught.value)
 
 
 @every_way
 def test_a_closed_port_is_an_unreachable_provider(post: Poster) -> None:
     with serving(lambda exchange: None) as server:
         pass
-    with pytest.raises(ProviderUnreachable):
+    with pytest.raises(ProviderUnreachable) as caught:
         post(server.url)
+    assert is_free(caught.value)  # nothing was sent
 
 
 @every_way

@@ -9,15 +9,15 @@ from zgcompute import _reading as read
 from zgcompute.errors import (
     DestinationRefused,
     Error,
-    MalformedReply,
     ProviderBusy,
+    ProviderError,
     ProviderRefused,
     ProviderTimeout,
     ProviderUnreachable,
     RateLimited,
-    ReplyTooLarge,
     RpcUnreachable,
 )
+from zgcompute.fees import is_free
 from zgcompute.serving.targets import Target
 
 _FAR = float("inf")
@@ -44,15 +44,12 @@ def in_order(targets: Iterable[Target], order: Order) -> list[Target]:
 def may_be_billed(error: Error, body: bytes = b"") -> bool:
     """Tell whether a request that ended in `error` may be billed although there is no answer.
 
-    A provider finishes and bills what it has accepted, whoever stopped waiting (PROTOCOL §4.1).
-    It bills no refusal: what has a status of its own is safe. `body` is the refusal's; a 504 that
-    is not the broker's JSON comes from a proxy that gave up on a broker still at work.
+    `body` is a refusal's: a 504 in the broker's own JSON is one, any other comes from a proxy that
+    gave up on a broker still at work.
     """
-    if isinstance(error, ProviderTimeout | ProviderUnreachable):
-        return error.was_sent
-    if isinstance(error, ProviderRefused):
-        return error.status == _GATEWAY_TIMEOUT and read.json_object(body) is None
-    return isinstance(error, MalformedReply | ReplyTooLarge)
+    if isinstance(error, ProviderRefused) and error.status == _GATEWAY_TIMEOUT:
+        return read.json_object(body) is None
+    return isinstance(error, ProviderError) and not is_free(error)
 
 
 def may_go_elsewhere(error: Error, body: bytes = b"") -> bool:

@@ -59,9 +59,7 @@ def test_equal_ones_share_the_work() -> None:
 
 
 def unsent(kind: type[ProviderTimeout] | type[ProviderUnreachable]) -> Error:
-    error = kind("words")
-    error.was_sent = False
-    return error
+    return kind("words", was_sent=False)
 
 
 @pytest.mark.parametrize(
