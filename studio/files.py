@@ -1,9 +1,13 @@
-"""Files in the storage, each under the hash of its content: the same bytes are kept once."""
+"""Files in the storage: each row has bytes of its own, so that no deletion can take another's."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
+from uuid import uuid4
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -15,40 +19,54 @@ from zgcompute.pictures import Picture
 from zgcompute.uploads import Upload, picture_type
 
 
-def kept_picture(picture: CleanPicture) -> dict[str, Any]:
-    """Store a picture that is to be edited; returns the columns of its row."""
-    kind = picture_type(picture.content)
-    return _kept(
-        picture.content,
-        media_type=picture.media_type,
-        ending=kind[1] if kind else "bin",
-        width=picture.width,
-        height=picture.height,
-    )
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """Bytes that are to be stored, and what their row says of them."""
+
+    content: bytes
+    facts: dict[str, Any]
+
+    @property
+    def sha256(self) -> str:
+        return sha256(self.content).hexdigest()
+
+    @classmethod
+    def picture(cls, picture: CleanPicture) -> NewFile:
+        """A picture that is to be edited."""
+        kind = picture_type(picture.content)
+        facts = {"width": picture.width, "height": picture.height}
+        facts |= {"media_type": picture.media_type, "ending": kind[1] if kind else "bin"}
+        return cls(picture.content, facts)
+
+    @classmethod
+    def recording(cls, recording: Upload) -> NewFile:
+        """A recording that is to be written down."""
+        ending = recording.name.rpartition(".")[2]
+        return cls(recording.content, {"media_type": recording.media_type, "ending": ending})
+
+    @classmethod
+    def result(cls, picture: Picture) -> NewFile:
+        """A provider's picture in the very bytes that came: they are what was signed."""
+        width, height = shown_size(picture.content) or (None, None)
+        facts = {"width": width, "height": height, "note": picture.revised_prompt}
+        facts |= {"media_type": picture.media_type, "ending": picture.ending}
+        return cls(picture.content, facts)
+
+    @classmethod
+    def again(cls, file: File) -> NewFile:
+        """A copy of a kept file; raises FileNotFoundError where it was deleted meanwhile."""
+        return cls(file.read(), {name: getattr(file, name) for name in _COPIED})
 
 
-def kept_recording(recording: Upload) -> dict[str, Any]:
-    """Store a recording that is to be written down; returns the columns of its row."""
-    ending = recording.name.rpartition(".")[2]
-    return _kept(recording.content, media_type=recording.media_type, ending=ending)
-
-
-def kept_result(picture: Picture) -> dict[str, Any]:
-    """Store a provider's picture in the very bytes that came: they are what was signed."""
-    width, height = shown_size(picture.content) or (None, None)
-    return _kept(
-        picture.content,
-        media_type=picture.media_type,
-        ending=picture.ending,
-        width=width,
-        height=height,
-        note=picture.revised_prompt,
-    )
-
-
-def kept_again(file: File) -> dict[str, Any]:
-    """The columns of a row for a file that is stored already."""
-    return {name: getattr(file, name) for name in _COLUMNS}
+@contextmanager
+def stored(*new: NewFile) -> Iterator[list[dict[str, Any]]]:
+    """Store the bytes and give the columns of their rows; those left without a row go again."""
+    names: list[str] = []
+    try:
+        names.extend(_store(file.content) for file in new)  # those before a fault stay in it
+        yield [_columns(file, name) for file, name in zip(new, names, strict=True)]
+    finally:
+        _delete_unnamed(names)
 
 
 def delete(work: Work) -> bool:
@@ -57,24 +75,26 @@ def delete(work: Work) -> bool:
         ended = Work.objects.select_for_update().filter(pk=work.pk)
         if ended.running().exists():
             return False
-        names = set(work.files.values_list("name", flat=True))
+        names = list(work.files.values_list("name", flat=True))
         ended.delete()
-    for name in names - set(File.objects.filter(name__in=names).values_list("name", flat=True)):
-        default_storage.delete(name)
+    _delete_unnamed(names)
     return True
 
 
-def _kept(content: bytes, **facts: object) -> dict[str, Any]:
-    digest = sha256(content).hexdigest()
-    stored = {"name": _store(digest, content), "sha256": digest, "size": len(content)}
-    return stored | facts
+def _store(content: bytes) -> str:
+    key = uuid4().hex
+    return str(default_storage.save(f"works/{key[:2]}/{key}", ContentFile(content)))
 
 
-def _store(digest: str, content: bytes) -> str:
-    name = f"works/{digest[:2]}/{digest}"
-    if default_storage.exists(name):
-        return name
-    return str(default_storage.save(name, ContentFile(content)))
+def _columns(file: NewFile, name: str) -> dict[str, Any]:
+    return {"name": name, "sha256": file.sha256, "size": len(file.content), **file.facts}
 
 
-_COLUMNS = ("name", "sha256", "media_type", "ending", "size", "width", "height")
+def _delete_unnamed(names: list[str]) -> None:
+    """Delete the bytes that no row names. Only rows of old works may share a name."""
+    named = set(File.objects.filter(name__in=names).values_list("name", flat=True))
+    for name in set(names) - named:
+        default_storage.delete(name)
+
+
+_COPIED = ("media_type", "ending", "width", "height")

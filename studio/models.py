@@ -132,7 +132,7 @@ class Work(Proven):
 
 
 class File(models.Model):
-    """One file of a work; its bytes are in the storage under the hash of their content."""
+    """One file of a work; its bytes are in the storage under a name of their own."""
 
     class Role(models.TextChoices):
         SOURCE = "source"

@@ -12,9 +12,11 @@ from django.db.models import Sum
 from accounts.models import Wallet
 from marketplace.models import Service
 from studio import files
+from studio.files import NewFile
 from studio.forms import WorkForm
 from studio.models import File, Work
 from studio.pictures import CleanPicture
+from zgcompute.uploads import Upload
 
 MOST_KEPT = 1 << 30  # bytes of one wallet's files on one network
 AT_ONCE = 4  # of one wallet; providers answer 5 requests of one user at a time (PROTOCOL §2.3)
@@ -36,8 +38,8 @@ def order(wallet: Wallet, service: Service, kind: str, form: WorkForm) -> tuple[
         return found, False
     _require_room(wallet, service.network)
     try:
-        with transaction.atomic():
-            return _made(wallet, service, kind, key, form, source), True
+        with files.stored(*source) as columns, transaction.atomic():
+            return _made(wallet, service, kind, key, form, columns), True
     except IntegrityError:
         return Work.objects.get(wallet=wallet, key=key), False
 
@@ -57,7 +59,7 @@ def _made(
     kind: str,
     key: UUID,
     form: WorkForm,
-    source: dict[str, Any] | None,
+    source: list[dict[str, Any]],
 ) -> Work:
     work = Work.objects.create(
         wallet=wallet,
@@ -69,23 +71,26 @@ def _made(
         prompt=form.words,
         settings=form.settings,
     )
-    if source is not None:
-        File.objects.create(work=work, role=File.Role.SOURCE, **source)
+    for columns in source:
+        File.objects.create(work=work, role=File.Role.SOURCE, **columns)
     return work
 
 
-def _source(form: WorkForm) -> dict[str, Any] | None:
-    """Store what is sent along; returns the columns of its row."""
+def _source(form: WorkForm) -> list[NewFile]:
+    """What is sent along, where anything is; raises OrderRefused where it is gone by now."""
     upload = form.upload
     if upload is None:
-        return None
-    if isinstance(upload, File):
-        return files.kept_again(upload)
+        return []
     if isinstance(upload, CleanPicture):
-        return files.kept_picture(upload)
-    return files.kept_recording(upload)
+        return [NewFile.picture(upload)]
+    if isinstance(upload, Upload):
+        return [NewFile.recording(upload)]
+    try:
+        return [NewFile.again(upload)]
+    except FileNotFoundError as error:
+        raise OrderRefused("The file that it starts from was deleted. Choose another.") from error
 
 
-def _key(form: WorkForm, service: Service, source: dict[str, Any] | None) -> UUID:
-    sent = [service.provider, form.words, form.settings, source["sha256"] if source else ""]
+def _key(form: WorkForm, service: Service, source: list[NewFile]) -> UUID:
+    sent = [service.provider, form.words, form.settings, *(file.sha256 for file in source)]
     return uuid5(form.order_key, json.dumps(sent, sort_keys=True))
