@@ -34,9 +34,8 @@ class NewFile:
     def picture(cls, picture: CleanPicture) -> NewFile:
         """A picture that is to be edited."""
         kind = picture_type(picture.content)
-        facts = {"width": picture.width, "height": picture.height}
-        facts |= {"media_type": picture.media_type, "ending": kind[1] if kind else "bin"}
-        return cls(picture.content, facts)
+        facts = {"media_type": picture.media_type, "ending": kind[1] if kind else "bin"}
+        return cls(picture.content, {**facts, "width": picture.width, "height": picture.height})
 
     @classmethod
     def recording(cls, recording: Upload) -> NewFile:
@@ -48,9 +47,9 @@ class NewFile:
     def result(cls, picture: Picture) -> NewFile:
         """A provider's picture in the very bytes that came: they are what was signed."""
         width, height = shown_size(picture.content) or (None, None)
-        facts = {"width": width, "height": height, "note": picture.revised_prompt}
-        facts |= {"media_type": picture.media_type, "ending": picture.ending}
-        return cls(picture.content, facts)
+        facts = {"media_type": picture.media_type, "ending": picture.ending}
+        facts |= {"note": picture.revised_prompt}
+        return cls(picture.content, {**facts, "width": width, "height": height})
 
     @classmethod
     def again(cls, file: File) -> NewFile:
