@@ -174,8 +174,9 @@ class File(models.Model):
         work = f"{self.work.kind}-{str(self.work_id)[:8]}"
         return f"{work}-{self.role}-{self.index + 1}.{self.ending}"
 
-    def read(self) -> bytes:
-        """Its bytes, from the storage."""
+    def read(self, start: int = 0, size: int = -1) -> bytes:
+        """Its bytes from the storage, or `size` of them; raises FileNotFoundError if gone."""
         with default_storage.open(self.name) as stored:
-            content: bytes = stored.read()
+            stored.seek(start)
+            content: bytes = stored.read(size)
         return content

@@ -56,6 +56,10 @@ def work_on(pk: UUID, connect: Connect | None = None) -> None:
     except Error as error:
         transitions.refuse(pk, error)
         return
+    except Exception:
+        log.exception("work %s could not be begun", pk)
+        transitions.refuse(pk, Broken(_NOT_BEGUN, advice="Send it again, with the file."))
+        return
     service = assignment.order.service
     if not transitions.claim(pk, service):
         return
@@ -144,3 +148,6 @@ def provider_of(service: types.Service, is_local: bool) -> JobProvider:
 @cache
 def _door(is_local: bool) -> HttpDoor:
     return door(local=is_local)
+
+
+_NOT_BEGUN = "What you sent could not be read from this site's storage."

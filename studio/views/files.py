@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
 from studio.access import file_for
+from studio.models import File
 
 _RANGE = re.compile(r"bytes=(\d{1,12})-(\d{0,12})", re.ASCII)
 
@@ -19,9 +20,10 @@ def file(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
     found = file_for(request.user, network, pk)
     is_inline = found.is_shown and "download" not in request.GET
     place = "inline" if is_inline else "attachment"
-    content = found.read()
-    asked = _RANGE.fullmatch(request.headers.get("Range", ""))
-    response = _part(content, asked) if asked else HttpResponse(content)
+    try:
+        response = _whole_or_part(found, request.headers.get("Range", ""))
+    except FileNotFoundError as error:
+        raise Http404("This file is no longer in the storage.") from error
     response["Content-Type"] = found.media_type
     response["Content-Disposition"] = f'{place}; filename="{found.download_name}"'
     response["Content-Encoding"] = "identity"  # pictures and sound do not get smaller
@@ -33,11 +35,13 @@ def file(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
     return response
 
 
-def _part(content: bytes, asked: re.Match[str]) -> HttpResponse:
-    """The bytes of a single range (RFC 9110 §14)."""
-    start, size = int(asked[1]), len(content)
-    end = min(int(asked[2]) if asked[2] else size - 1, size - 1)
+def _whole_or_part(found: File, asked: str) -> HttpResponse:
+    """The file, or the bytes of a single range of it (RFC 9110 §14)."""
+    if not (bounds := _RANGE.fullmatch(asked)):
+        return HttpResponse(found.read())
+    start, size = int(bounds[1]), found.size
+    end = min(int(bounds[2]) if bounds[2] else size - 1, size - 1)
     if start > end:
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
     headers = {"Content-Range": f"bytes {start}-{end}/{size}"}
-    return HttpResponse(content[start : end + 1], status=206, headers=headers)
+    return HttpResponse(found.read(start, end - start + 1), status=206, headers=headers)
