@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from zgcompute import amounts
-from zgcompute.fees import Fee, Prices, chat_fee, image_fee, price_units, speech_fee
+from zgcompute.fees import Fee, Prices, chat_fee, image_fee, own_prices, price_units, speech_fee
 from zgcompute.model_cards import ModelCard
 from zgcompute.types import Service, Usage
 
@@ -67,7 +67,7 @@ def price_list(service: Service, card: ModelCard | None = None) -> PriceList:
 
     Of a service with several models, whose prices on chain are the highest ones, `card` names one.
     """
-    own = _own_prices(service, card) if card else None
+    own = own_prices(service, card) if card else None
     if card and own:
         return _price_list_of_card(service, card, own)
     is_chat = service.service_type == "chatbot"
@@ -101,16 +101,6 @@ def example(service: Service) -> tuple[str, Fee] | None:
         case "speech-to-text":
             return "One minute of audio", speech_fee(service, seconds=EXAMPLE_SECONDS)
     return None
-
-
-def _own_prices(service: Service, card: ModelCard) -> tuple[int, int] | None:
-    """The card's two prices, unless one is missing or above what the chain allows."""
-    is_image = price_units(service)[1] == "per image"
-    pair = (0, card.image_price) if is_image else (card.prompt_price, card.completion_price)
-    highest = service.input_price, service.output_price
-    if any(own is None or own > most for own, most in zip(pair, highest, strict=True)):
-        return None
-    return pair[0] or 0, pair[1] or 0
 
 
 def _price_list_of_card(service: Service, card: ModelCard, own: tuple[int, int]) -> PriceList:

@@ -15,6 +15,7 @@ from django.db import transaction
 
 from studio.models import File, Work
 from studio.pictures import CleanPicture, shown_size
+from studio.recordings import length
 from zgcompute.pictures import Picture
 from zgcompute.uploads import Upload, picture_type
 
@@ -40,8 +41,8 @@ class NewFile:
     @classmethod
     def recording(cls, recording: Upload) -> NewFile:
         """A recording that is to be written down."""
-        ending = recording.name.rpartition(".")[2]
-        return cls(recording.content, {"media_type": recording.media_type, "ending": ending})
+        facts = {"media_type": recording.media_type, "ending": recording.name.rpartition(".")[2]}
+        return cls(recording.content, {**facts, "seconds": length(recording.content)})
 
     @classmethod
     def result(cls, picture: Picture) -> NewFile:
@@ -96,4 +97,4 @@ def _delete_unnamed(names: list[str]) -> None:
         default_storage.delete(name)
 
 
-_COPIED = ("media_type", "ending", "width", "height")
+_COPIED = ("media_type", "ending", "width", "height", "seconds")

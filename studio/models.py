@@ -149,6 +149,7 @@ class File(models.Model):
     size = models.PositiveBigIntegerField()  # bytes
     width = models.PositiveIntegerField(null=True)  # pixels; None where it is not to be shown
     height = models.PositiveIntegerField(null=True)
+    seconds = models.PositiveIntegerField(null=True)  # of a recording, as its file says
     note = models.TextField(blank=True)  # the provider's revised prompt
 
     class Meta:

@@ -77,7 +77,7 @@ def complete(pk: UUID, service: Service, result: Result) -> None:
             work.wallet,
             work.network,
             service.provider,
-            service.model,
+            work.model,
             service.service_type,
             result.fee,
             result.usage,

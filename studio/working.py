@@ -16,6 +16,7 @@ from marketplace.network import served
 from studio import jobs, proofs, transitions
 from studio.asking import JobProvider, Order, Result, ask
 from studio.models import Work
+from studio.offered import card_of
 from zgcompute import types
 from zgcompute.errors import (
     Error,
@@ -134,6 +135,8 @@ def _order(work: Work, service: types.Service) -> Order:
     return Order(
         kind=work.kind,
         service=service,
+        model=work.model,
+        card=card_of(work.network, work.provider, work.model),
         prompt=work.prompt,
         settings=dict(work.settings),
         source=source.read() if source else b"",

@@ -76,13 +76,13 @@ class Prices:
     def of(cls, service: Service, card: ModelCard | None = None) -> Prices:
         """The prices of `service` on chain, or of the model of `card` where it has several.
 
-        A card is only the provider's claim: where the chain names the very price it does not count.
+        A card is only the provider's claim: where the chain names the very price, or where the
+        claim is above the highest one that it names, it does not count.
         """
         info = service.info
-        if info.multi_model and card is not None:
-            prompt, completion = card.prompt_price, card.completion_price
-            if prompt is not None and completion is not None:
-                return cls(prompt, completion, card.tiers, card.cache_billing)
+        own = own_prices(service, card) if info.multi_model and card else None
+        if card and own:
+            return cls(*own, card.tiers, card.cache_billing)
         return cls(
             service.input_price,
             service.output_price,
@@ -129,21 +129,29 @@ def chat_fee(
     return _fee("usage", list(_input_lines(usage, prices)), [output], prices)
 
 
-def image_fee(service: Service, count: int) -> Fee:
-    """Return the fee of `count` generated or edited images; size and quality do not matter."""
-    line = _line("Images", count, "image", service.output_price)
-    return _fee("images", [], [line], Prices.of(service))
+def image_fee(service: Service, count: int, card: ModelCard | None = None) -> Fee:
+    """Return the fee of `count` generated or edited images; size and quality do not matter.
+
+    `card` gives the price of one model where the service has several.
+    """
+    prices = Prices.of(service, card)
+    return _fee("images", [], [_line("Images", count, "image", prices.output)], prices)
 
 
 def speech_fee(
-    service: Service, *, seconds: Decimal | int | None = None, usage: Usage | None = None
+    service: Service,
+    *,
+    seconds: Decimal | int | None = None,
+    usage: Usage | None = None,
+    card: ModelCard | None = None,
 ) -> Fee:
     """Return the fee of a transcription, of `usage` in tokens if given, else of `seconds`.
 
-    Seconds are rounded to whole ones, at least 1 and at most 99 hours. Raises ValueError if
-    neither is given, or if the seconds are not a number.
+    Seconds are rounded to whole ones, at least 1 and at most 99 hours. `card` gives the price of
+    one model where the service has several. Raises ValueError if neither is given, or if the
+    seconds are not a number.
     """
-    prices = Prices.of(service)
+    prices = Prices.of(service, card)
     if usage is not None:
         spoken = _line("Recording", usage.prompt_tokens, "token", prices.input)
         written = _line("Text", usage.completion_tokens, "token", prices.output)
@@ -152,6 +160,19 @@ def speech_fee(
         raise ValueError("Give the seconds or the usage of the recording.")
     billed = _line("Recording", _billed_seconds(Decimal(seconds)), "second", prices.input)
     return _fee("seconds", [billed], [], prices)
+
+
+def own_prices(service: Service, card: ModelCard) -> tuple[int, int] | None:
+    """The input and output price that `card` claims, unless one is missing or above the chain's.
+
+    The chain names the highest prices of a service with several models.
+    """
+    is_image = price_units(service)[1] == "per image"
+    pair = (0, card.image_price) if is_image else (card.prompt_price, card.completion_price)
+    highest = service.input_price, service.output_price
+    if any(own is None or own > most for own, most in zip(pair, highest, strict=True)):
+        return None
+    return pair[0] or 0, pair[1] or 0
 
 
 def price_units(service: Service) -> tuple[str, str]:

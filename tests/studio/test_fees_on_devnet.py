@@ -49,7 +49,7 @@ def _ask(broker: Broker, devnet: Devnet, kind: str, asked: dict[str, Any], sourc
     service = broker.provider(address).service
     client = Provider(service, local=True)
     try:
-        order = Order(kind, service, "A lighthouse", asked, source)
+        order = Order(kind, service, service.model, "A lighthouse", asked, source)
         return ask(client, broker.inference.session(address).api_key, order)
     finally:
         client.close()

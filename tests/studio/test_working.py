@@ -91,7 +91,7 @@ def test_a_missing_signature_is_looked_for_again(alice: Wallet, painter: Service
 def _asked(work: Work, service: Service, provider: object) -> object:
     from studio.asking import Order, ask
 
-    order = Order(work.kind, service.snapshot(), work.prompt, work.settings)
+    order = Order(work.kind, service.snapshot(), work.model, work.prompt, work.settings)
     return ask(provider, "app-sk-dGVzdA==", order)  # type: ignore[arg-type]
 
 
