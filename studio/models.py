@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts.models import Usage, Wallet
 from accounts.proven import Proven
 from marketplace.fields import AddressField
+from studio.pictures import FORMATS, MAX_PIXELS
 
 SHOWN_TYPES = ("image/png", "image/jpeg", "image/webp")  # never SVG: it may hold scripts
 
@@ -168,6 +169,13 @@ class File(models.Model):
     def is_shown(self) -> bool:
         """Tell whether a browser may draw it in a page."""
         return self.media_type in SHOWN_TYPES and self.width is not None
+
+    @property
+    def other_formats(self) -> list[str]:
+        """The endings of the formats that a picture can be converted to here."""
+        if not self.is_shown or (self.width or 0) * (self.height or 0) > MAX_PIXELS:
+            return []
+        return [ending for ending, kind in FORMATS.items() if kind != self.media_type]
 
     @property
     def download_name(self) -> str:

@@ -13,6 +13,7 @@ from zgcompute.uploads import Upload
 
 MAX_PIXELS = 25_000_000  # of an upload: decoded, it takes four bytes for each
 MAX_SHOWN_PIXELS = 50_000_000  # of a provider's picture: a browser decodes it too
+FORMATS = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 _FORMATS = ("PNG", "JPEG", "WEBP")
 _SAVED = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
 _decoding = threading.Lock()  # one at a time, so that memory stays bounded
@@ -46,6 +47,15 @@ def clean(content: bytes) -> CleanPicture:
         )
     with _decoding:
         return _redrawn(content, media_type)
+
+
+def converted(content: bytes, wanted: str) -> bytes:
+    """The picture in another of FORMATS; raises InvalidBody where it is broken or too large."""
+    size = measure(content)
+    if size is None or size[0] * size[1] > MAX_PIXELS:
+        raise InvalidBody("The picture cannot be converted.", advice="Download it as it came.")
+    with _decoding:
+        return _redrawn(content, FORMATS[wanted]).content
 
 
 def measure(content: bytes) -> tuple[int, int] | None:

@@ -18,4 +18,5 @@ urlpatterns = [
     path("works/<uuid:pk>/transcript/", works.transcript, name="transcript"),
     path("works/<uuid:pk>/deletion/", works.deletion, name="deletion"),
     path("files/<uuid:pk>/", files.file, name="file"),
+    path("files/<uuid:pk>/<str:wanted>/", files.converted, name="file-as"),
 ]

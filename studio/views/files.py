@@ -8,6 +8,7 @@ from uuid import UUID
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
+from studio import pictures
 from studio.access import file_for
 from studio.models import File
 
@@ -31,6 +32,24 @@ def file(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response["Cross-Origin-Resource-Policy"] = "same-origin"
+    response["Cache-Control"] = "private, max-age=86400"
+    return response
+
+
+@require_GET
+def converted(request: HttpRequest, network: str, pk: UUID, wanted: str) -> HttpResponse:
+    """A shown picture in another format, to keep; only the original holds the signed bytes."""
+    found = file_for(request.user, network, pk)
+    if wanted not in found.other_formats:
+        raise Http404("This file is not offered in that format.")
+    try:
+        content = pictures.converted(found.read(), wanted)
+    except FileNotFoundError as error:
+        raise Http404("This file is no longer in the storage.") from error
+    response = HttpResponse(content, content_type=pictures.FORMATS[wanted])
+    name = f"{found.download_name.rpartition('.')[0]}.{wanted}"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["X-Content-Type-Options"] = "nosniff"
     response["Cache-Control"] = "private, max-age=86400"
     return response
 
