@@ -16,6 +16,7 @@ from studio.forms import FORMAT_NAMES, LANGUAGES, WorkForm
 from studio.kinds import FORMS, Place, kind_of, place_of
 from studio.models import Work
 from studio.offered import models_of
+from studio.pace import pace
 from studio.quotes import quote_recording
 from studio.remedies import remedy
 from zgcompute.uploads import MAX_UPLOAD
@@ -87,6 +88,7 @@ def work_context(work: Work, room: Readiness | None = None) -> dict[str, Any]:
     return {
         "work": work,
         "facts": _facts(work),
+        "pace": pace(work),
         "remedy": help_for,
         "remedy_step": step,
         "home_url": place_of(work).url(work.network),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from zgcompute.model_cards import ModelCard
 
 pytestmark = pytest.mark.django_db
 IMAGES, SPEECH = f"/{stage.NETWORK}/images/", f"/{stage.NETWORK}/speech/"
+MINUTE = timedelta(minutes=1)
 HTMX = {"HX-Request": "true"}
 
 
@@ -183,3 +185,22 @@ def test_a_model_of_another_kind_is_refused(
 ) -> None:
     assert _send(signed_in, several, "image", model="talker").status_code == 422
     assert started == []
+
+
+def test_a_long_work_says_how_long_earlier_ones_took(
+    signed_in: Client, alice: Wallet, listener: Service, started: list[object]
+) -> None:
+    earlier = stage.done(stage.order(alice, listener), stage.fake(listener))
+    began = timezone.now() - timedelta(minutes=5)
+    Work.objects.filter(pk=earlier.pk).update(started_at=began, ended_at=began + 2 * MINUTE)
+    earlier.files.update(seconds=3600)
+    _send(signed_in, listener, "speech", **_two_hours())
+    running = Work.objects.exclude(pk=earlier.pk)
+    running.update(state="running", started_at=timezone.now() - MINUTE)
+    page = signed_in.get(running.get().get_absolute_url()).content.decode()
+    assert "about 4 min 0 s, as your earlier recordings suggest" in page
+    assert '<progress max="240" value="60"' in page
+    running.update(started_at=timezone.now() - 5 * MINUTE)
+    page = signed_in.get(running.get().get_absolute_url()).content.decode()
+    assert "longer than your earlier recordings suggest" in page
+    assert '<progress max="240" value="228"' in page
