@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from studio.models import File, Work
 
 _LOOKED_AT = 5  # earlier recordings of the wallet with the provider
+_SHORTEST = 10  # seconds; what is over sooner needs no forecast
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,4 +40,5 @@ def pace(work: Work) -> Pace | None:
     for source in sources.filter(role=File.Role.SOURCE).select_related("work"):
         heard += source.seconds or 0
         took += source.work.seconds
-    return Pace(work.seconds, max(1, round(length * took / heard))) if heard else None
+    expected = round(length * took / heard) if heard else 0
+    return Pace(work.seconds, expected) if expected >= _SHORTEST else None

@@ -14,7 +14,7 @@ export function judge(input) {
   return !problem;
 }
 
-// Asks the site what so many seconds cost; a length that cannot be read here has no estimate.
+// Asks the site what so many seconds cost; a length that cannot be read here is said to be unknown.
 export async function estimate(input) {
   const { form, files: [file] } = input;
   const place = form.querySelector("[data-estimate]");
@@ -22,7 +22,11 @@ export async function estimate(input) {
   place.replaceChildren();
   if (!file) return;
   const seconds = Number(input.dataset.recorded) || await secondsOf(file);
-  if (!Number.isFinite(seconds) || input.files[0] !== file) return;
+  if (input.files[0] !== file) return;
+  if (!Number.isFinite(seconds)) {
+    place.textContent = place.dataset.unknown;
+    return;
+  }
   const asked = new URLSearchParams({ seconds: Math.max(1, Math.round(seconds)) });
   if (form.elements.model) asked.set("model", form.elements.model.value);
   htmx.ajax("GET", `${form.dataset.estimateUrl}?${asked}`, { target: place, swap: "innerHTML" });
