@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, CDPSession, Page, expect
 
 from devnet.testing import Devnet
 from tests.browser.person import ANSWER_MS, CHAIN_MS, Person
@@ -125,7 +125,8 @@ def test_a_long_recording_is_priced_cancelled_sent_and_left_alone(
 
     chosen.set_input_files(long)
     expect(page.get_by_text("2 h 0 min: about")).to_be_visible()
-    _send_at(page, bytes_per_second=500_000)
+    network = page.context.new_cdp_session(page)
+    _send_at(network, bytes_per_second=500_000)
     page.get_by_role("button", name="Transcribe").click()
     expect(page.get_by_text(re.compile(r"^[1-9][\d.]* of 27 MB"))).to_be_visible()
     expect(page.get_by_label("Sent so far")).not_to_have_js_property("value", 0)
@@ -133,7 +134,7 @@ def test_a_long_recording_is_priced_cancelled_sent_and_left_alone(
     expect(page.get_by_text("Cancelled. Nothing was ordered.")).to_be_visible()
     expect(page.locator("[data-work]")).to_have_count(0)
 
-    _send_at(page, bytes_per_second=-1)
+    _send_at(network, bytes_per_second=-1)
     page.get_by_role("button", name="Transcribe").click()  # the file is still chosen
     page.wait_for_url(re.compile("again="), timeout=ANSWER_MS)
     person.visit("account/")
@@ -147,9 +148,8 @@ def test_a_long_recording_is_priced_cancelled_sent_and_left_alone(
     expect(player).to_have_js_property("currentTime", 7000)
 
 
-def _send_at(page: Page, *, bytes_per_second: int) -> None:
+def _send_at(network: CDPSession, *, bytes_per_second: int) -> None:
     """Slow what the browser sends down (-1: as fast as it can)."""
-    network = page.context.new_cdp_session(page)
     conditions = {"offline": False, "latency": 0, "downloadThroughput": -1}
     conditions["uploadThroughput"] = bytes_per_second
     network.send("Network.enable")
