@@ -114,5 +114,5 @@ def _line(line: FeeLine) -> dict[str, Any]:
     return asdict(line) | {name: str(getattr(line, name)) for name in _COUNTS}
 
 
-def _numbers(line: dict[str, str]) -> dict[str, int]:
+def _numbers(line: dict[str, str]) -> dict[str, Any]:
     return {name: int(line[name]) for name in _COUNTS}

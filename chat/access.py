@@ -8,7 +8,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import Http404
 
 from accounts.models import Wallet
-from chat.models import Comparison, Conversation, Message
+from chat.models import Comparison, Conversation, Message, Picture
 
 
 def conversation_for(wallet: Wallet | AnonymousUser, network: str, pk: UUID) -> Conversation:
@@ -46,6 +46,17 @@ def message_for(wallet: Wallet | AnonymousUser, network: str, pk: UUID) -> Messa
     except Message.DoesNotExist:
         raise Http404("There is no such message here.") from None
     return message
+
+
+def picture_for(wallet: Wallet | AnonymousUser, network: str, pk: UUID) -> Picture:
+    """Return that picture of a question of `wallet`; raises Http404 for strangers."""
+    if not isinstance(wallet, Wallet):
+        raise Http404("Sign in to see your pictures.")
+    mine = Picture.objects.filter(message__in=Message.objects.of(wallet, network))
+    picture: Picture | None = mine.filter(pk=pk).first()
+    if picture is None:
+        raise Http404("There is no such picture here.")
+    return picture
 
 
 def question_for(wallet: Wallet | AnonymousUser, network: str, pk: UUID) -> Message:

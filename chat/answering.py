@@ -187,9 +187,10 @@ class Answering:
             first_token_ms=round((self._first_token - self._started) * 1000),
             elapsed_ms=round((now - self._started) * 1000),
             pieces=self._pieces,
-            request_bytes=len(work.body),
+            request_bytes=work.text_bytes,
+            pictures=work.pictures,
         )
-        event = Event("pace", {"text": pace.words(work.service)})
+        event = Event("pace", {"text": pace.words(work.service, work.card)})
         await self._tools.store.append(self.message_id, event)
 
     async def _show(self) -> None:

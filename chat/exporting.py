@@ -10,12 +10,15 @@ from typing import Any
 from django.utils import timezone
 
 from chat.branches import Tree
-from chat.models import Conversation, Message, Receipt
+from chat.models import Conversation, Message, Picture, Receipt
 from zgcompute import amounts
 
-FORMAT = "0g-compute-chat/1"
+FORMAT = "0g-compute-chat/2"
 _OF_A_CONVERSATION = ("title", "provider", "model", "system_prompt", "parameters")
-_OF_A_MESSAGE = ("role", "state", "text", "reasoning", "is_continuation", "history_cut")
+_OF_A_MESSAGE = (
+    *("role", "model", "state", "text", "reasoning"),
+    *("is_continuation", "history_cut", "pictures_cut"),
+)
 _OF_A_PROBLEM = ("problem", "advice", "problem_kind")
 _OF_A_RECEIPT = (
     *("fee_is_upper_bound", "fee_basis", "fee_lines", "response_id", "request_sha256"),
@@ -25,7 +28,7 @@ _OF_A_RECEIPT = (
 
 
 def to_json(network: str, conversations: Iterable[Conversation]) -> str:
-    """Return `conversations` with all branches, receipts and evidence as one JSON text."""
+    """Return `conversations` with all branches, pictures, receipts and evidence as JSON."""
     content = {
         "format": FORMAT,
         "network": network,
@@ -37,7 +40,8 @@ def to_json(network: str, conversations: Iterable[Conversation]) -> str:
 
 def to_markdown(conversation: Conversation) -> str:
     """Return the visible branch as a text to read; the answers' own Markdown is left as it is."""
-    rows = conversation.messages.with_proof().in_bulk(Tree.of(conversation).path())
+    messages = conversation.messages.with_proof().prefetch_related("pictures")
+    rows = messages.in_bulk(Tree.of(conversation).path())
     facts = f"{conversation.model}, provider `{conversation.provider}` on {conversation.network}"
     parts = [f"# {conversation.title or 'Untitled'}", f"*{facts}*"]
     if prompt := conversation.system_prompt.strip():
@@ -48,7 +52,8 @@ def to_markdown(conversation: Conversation) -> str:
 
 
 def _conversation(conversation: Conversation) -> dict[str, Any]:
-    messages = conversation.messages.with_proof().order_by("created_at", "pk")
+    messages = conversation.messages.with_proof().prefetch_related("pictures")
+    messages = messages.order_by("created_at", "pk")
     return {
         "id": str(conversation.pk),
         **{name: getattr(conversation, name) for name in _OF_A_CONVERSATION},
@@ -67,7 +72,16 @@ def _message(message: Message) -> dict[str, Any]:
         **{name: getattr(message, name) for name in (*_OF_A_MESSAGE, *_OF_A_PROBLEM)},
         "created_at": _moment(message.created_at),
         "chosen_at": _moment(message.chosen_at),
+        "pictures": [_picture(one) for one in message.pictures.all()],
         "receipt": _receipt(receipt) if receipt else None,
+    }
+
+
+def _picture(picture: Picture) -> dict[str, Any]:
+    return {
+        "media_type": picture.media_type,
+        "sha256": picture.sha256,
+        "content": picture.base64(),
     }
 
 
@@ -83,17 +97,25 @@ def _receipt(receipt: Receipt) -> dict[str, Any]:
 
 def _section(message: Message, model: str) -> list[str]:
     if message.role == Message.Role.USER:
-        return ["## You", "*(asked to go on)*" if message.is_continuation else message.text]
+        shown = [_shown(one) for one in message.pictures.all()]
+        return ["## You", "*(asked to go on)*" if message.is_continuation else message.text, *shown]
     receipt: Receipt | None = getattr(message, "receipt", None)
     facts = [] if message.state == Message.State.COMPLETE else [f"{message.state}"]
     if receipt:
         facts += [receipt.badge.lower()]
         facts += [f"{amounts.exact(receipt.fee)} 0G"] if receipt.fee is not None else []
     return [
-        f"## {model}",
+        f"## {message.model or model}",
         message.text or f"({message.problem or 'no text'})",
         f"*{', '.join(facts)}*",
     ]
+
+
+def _shown(picture: Picture) -> str:
+    content = picture.base64()
+    if content is None:
+        return f"*({picture}, missing in this site's storage)*"
+    return f"![{picture}](data:{picture.media_type};base64,{content})"
 
 
 def _moment(when: datetime) -> str:

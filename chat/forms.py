@@ -14,13 +14,33 @@ from django.core.files.uploadedfile import UploadedFile
 MAX_QUESTION = 32_000  # characters
 MAX_SYSTEM_PROMPT = 8_000
 _PROMPT = "system_prompt"
-MAX_IMPORT = 25 * 2**20  # bytes
+MAX_IMPORT = 50 * 2**20  # bytes
 
 _TOO_LONG = "This is %(show_value)d characters long; a message may have %(limit_value)d."
 
 
+class _SeveralFiles(forms.FileField):
+    """Any number of files under one name."""
+
+    class widget(forms.FileInput):
+        allow_multiple_selected = True
+
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile[bytes]]:
+        sent = data if isinstance(data, list | tuple) else [data] if data else []
+        return [super(_SeveralFiles, self).clean(one, initial) for one in sent]
+
+
+class _SeveralKeys(forms.Field):
+    """Any number of values under one name, as they came."""
+
+    widget = forms.MultipleHiddenInput
+
+
 class QuestionForm(forms.Form):
-    """A message to the model, with the key that makes sending it twice harmless."""
+    """A message to the model, with the key that makes sending it twice harmless.
+
+    `pictures` are new, `kept` are keys of those of the question that is asked in other words.
+    """
 
     turn_key = forms.UUIDField()
     after = forms.UUIDField(required=False)  # the answer that it follows
@@ -28,6 +48,19 @@ class QuestionForm(forms.Form):
         max_length=MAX_QUESTION,
         error_messages={"required": "Write a message first.", "max_length": _TOO_LONG},
     )
+    pictures = _SeveralFiles(
+        required=False, error_messages={"empty": "A picture is empty. Choose another file."}
+    )
+    kept = _SeveralKeys(required=False)
+
+    @property
+    def uploads(self) -> list[UploadedFile[bytes]]:
+        uploads: list[UploadedFile[bytes]] = self.cleaned_data["pictures"]
+        return uploads
+
+    @property
+    def kept_keys(self) -> set[str]:
+        return set(self.cleaned_data["kept"] or ())
 
     @property
     def key(self) -> UUID:
@@ -38,7 +71,11 @@ class QuestionForm(forms.Form):
     def problem(self) -> str:
         """The first thing that is wrong, in words."""
         for name, errors in self.errors.items():
-            return str(errors[0]) if name == "text" else "This form is incomplete. Reload the page."
+            return (
+                str(errors[0])
+                if name in ("text", "pictures")
+                else "This form is incomplete. Reload the page."
+            )
         return ""
 
 

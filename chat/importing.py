@@ -16,15 +16,19 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Wallet
-from chat import search
+from accounts.pictures import CleanPicture
+from chat import pictures, search
 from chat.exporting import FORMAT
 from chat.forms import MAX_SYSTEM_PROMPT
+from chat.imported_pictures import pictures_of
 from chat.imported_proof import Judge
-from chat.models import Conversation, Message, Receipt, SearchText
+from chat.models import Conversation, Message, Picture, Receipt, SearchText
 from chat.reading import ImportRefused, Part
 from zgcompute._reading import loads
 
 MAX_MESSAGES = 10_000
+MAX_PICTURES = 1_000  # each is decoded while the person waits
+_FORMATS = (FORMAT, "0g-compute-chat/1")  # the first one knew no pictures, and one model
 _MAX_TEXT = 500_000  # characters
 
 
@@ -43,6 +47,7 @@ class _Draft:
     conversation: Conversation
     messages: list[Message]
     receipts: list[Receipt]
+    shown: list[tuple[Message, list[CleanPicture]]]
 
 
 def import_file(wallet: Wallet, network: str, data: bytes) -> Imported:
@@ -51,8 +56,13 @@ def import_file(wallet: Wallet, network: str, data: bytes) -> Imported:
     Raises ImportRefused, and stores nothing, where any part of it is not as it should be.
     """
     drafts = _drafts(data, wallet, network)
-    with transaction.atomic():
-        new = sum(_keep(draft) for draft in drafts)
+    try:
+        with transaction.atomic():
+            new = sum(_keep(draft) for draft in drafts)
+    except BaseException:
+        for draft in drafts:
+            pictures.forget(draft.conversation.pk)  # they are new: no row stands for their files
+        raise
     return Imported(new=new, known=len(drafts) - new)
 
 
@@ -60,8 +70,31 @@ def _drafts(data: bytes, wallet: Wallet, network: str) -> list[_Draft]:
     parts = _conversations(data, network)
     if sum(len(part.items("messages", MAX_MESSAGES)) for part in parts) > MAX_MESSAGES:
         raise ImportRefused(f"The file holds more than {MAX_MESSAGES:,} messages.")
+    if _count_pictures(parts) > MAX_PICTURES:
+        raise ImportRefused(f"The file holds more than {MAX_PICTURES:,} pictures.")
     judge = Judge(network)
-    return [_draft(part, wallet, network, judge) for part in parts]
+    drafts = [_draft(part, wallet, network, judge) for part in parts]
+    _require_room(wallet, network, drafts)
+    return drafts
+
+
+def _require_room(wallet: Wallet, network: str, drafts: list[_Draft]) -> None:
+    shown = [one for draft in drafts for _, several in draft.shown for one in several]
+    new = sum(len(one.content) for one in shown)
+    if new and pictures.bytes_of_wallet(wallet, network) + new > pictures.MOST_KEPT:
+        raise ImportRefused(
+            f"With its pictures yours would take more than {pictures.MOST_KEPT >> 20} MB here."
+        )
+
+
+def _count_pictures(parts: list[Part]) -> int:
+    lists = (
+        one.get("pictures")
+        for part in parts
+        for one in part.items("messages", MAX_MESSAGES)
+        if isinstance(one, dict)
+    )
+    return sum(len(one) for one in lists if isinstance(one, list))
 
 
 def _conversations(data: bytes, network: str) -> list[Part]:
@@ -70,7 +103,7 @@ def _conversations(data: bytes, network: str) -> list[Part]:
     except ValueError:
         raise ImportRefused("The file is not JSON, or it is nested too deeply.") from None
     whole = Part(content, "The file")
-    if whole.get("format") != FORMAT:
+    if whole.get("format") not in _FORMATS:
         raise ImportRefused(f"The file is not an export in the form {FORMAT}.")
     if (theirs := whole.text("network", 31)) != network:
         raise ImportRefused(f"The file is of the network {theirs}. Import it there.")
@@ -92,7 +125,7 @@ def _draft(part: Part, wallet: Wallet, network: str, judge: Judge) -> _Draft:
         pinned_at=timezone.now() if part.flag("is_pinned") else None,
         imported_at=timezone.now(),
     )
-    draft = _Draft(conversation, [], [])
+    draft = _Draft(conversation, [], [], [])
     known: dict[UUID, Message] = {}
     for one in part.parts("messages", MAX_MESSAGES, f"{part.where}, message"):
         key = one.key("id")
@@ -100,6 +133,8 @@ def _draft(part: Part, wallet: Wallet, network: str, judge: Judge) -> _Draft:
             raise ImportRefused(f"{one.where}: its id is there twice.")
         known[key] = message = _message(one, conversation, known)
         draft.messages.append(message)
+        if shown := pictures_of(one, message.role):
+            draft.shown.append((message, shown))
         if one.get("receipt") is not None:
             receipt = _receipt(Part(one.get("receipt"), f"{one.where}, receipt"), judge, message)
             draft.receipts.append(receipt)
@@ -114,11 +149,13 @@ def _message(part: Part, conversation: Conversation, known: dict[UUID, Message])
         conversation=conversation,
         parent=_parent(part, role, known),
         role=role,
+        model=part.text("model", 300) if part.get("model") is not None else "",
         state=Message.State.INTERRUPTED if state in Message.RUNNING else state,
         text=part.text("text", _MAX_TEXT),
         reasoning=part.text("reasoning", _MAX_TEXT),
         is_continuation=part.flag("is_continuation"),
         history_cut=part.count("history_cut", 2**31 - 1),
+        pictures_cut=part.maybe_count("pictures_cut", 2**15 - 1) or 0,
         problem=part.text("problem", 1_000),
         advice=part.text("advice", 1_000),
         problem_kind=part.text("problem_kind", 40),
@@ -181,6 +218,8 @@ def _keep(draft: _Draft) -> bool:
         return False
     made.save(force_insert=True)
     Message.objects.bulk_create(draft.messages, batch_size=500)
+    rows = [row for message, shown in draft.shown for row in pictures.rows(message, shown)]
+    Picture.objects.bulk_create(rows, batch_size=500)
     Receipt.objects.bulk_create(draft.receipts, batch_size=500)
     texts: list[Any] = search.title_of(made)
     texts += [row for one in draft.messages for row in search.texts_of(one)]

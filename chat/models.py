@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.models import Usage, Wallet
 from accounts.proven import Proven
+from chat.pictures import Picture as Picture
 from chat.queries import ConversationQuerySet, MessageQuerySet
 from marketplace.fields import AddressField
 from zgcompute.verification import Outcome
@@ -40,7 +41,7 @@ class Comparison(models.Model):
 
 
 class Conversation(models.Model):
-    """A wallet's conversation with one provider's model, and how that model is asked."""
+    """A wallet's conversation with one provider, and how its `model` is asked from now on."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     wallet = models.ForeignKey(Wallet, models.CASCADE, related_name="conversations")
@@ -105,11 +106,13 @@ class Message(models.Model):
     parent = models.ForeignKey("self", models.CASCADE, null=True, related_name="following")
     chosen_at = models.DateTimeField(default=timezone.now)
     is_continuation = models.BooleanField(default=False)  # a question that we asked: go on
+    model = models.CharField(max_length=300, blank=True)  # an answer's; "": the conversation's
     state = models.CharField(max_length=12, choices=State.choices, default=State.COMPLETE)
     text = models.TextField(blank=True)
     reasoning = models.TextField(blank=True)
     history_cut = models.PositiveIntegerField(default=0)  # older messages that were not sent
     history_cut_to = models.PositiveBigIntegerField(null=True)  # the model's context in tokens
+    pictures_cut = models.PositiveSmallIntegerField(default=0)  # the model takes none
     stream_id = models.PositiveBigIntegerField(default=0)
     problem = models.TextField(blank=True)
     advice = models.TextField(blank=True)
@@ -141,6 +144,11 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} {self.state} {self.pk}"
+
+    @property
+    def asked_model(self) -> str:
+        """The model that an answer was asked of."""
+        return self.model or self.conversation.model
 
     @property
     def is_running(self) -> bool:

@@ -80,7 +80,7 @@ def _window(path: list[UUID], through: UUID | None) -> tuple[int, int]:
 
 
 def _turns(tree: Tree, path: list[UUID]) -> list[Turn]:
-    rows = Message.objects.with_proof().in_bulk(path)
+    rows = Message.objects.with_proof().prefetch_related("pictures").in_bulk(path)
     pairs = zip(path[::2], path[1::2], strict=True)
     return [_turn(tree, rows[question], rows[answer]) for question, answer in pairs]
 

@@ -53,7 +53,7 @@ class Facts:
 def write(work: Assignment, facts: Facts) -> int:
     """Store the receipt of an answer, and its usage where the fee is known; returns its key."""
     outcome = facts.outcome
-    fee = chat_fee(work.service, outcome.usage, facts.text) if outcome else None
+    fee = chat_fee(work.service, outcome.usage, facts.text, card=work.card) if outcome else None
     with transaction.atomic():
         Receipt.objects.filter(message_id=work.message_id, reason=_NEVER_LOOKED).delete()
         receipt, is_new = Receipt.objects.get_or_create(
@@ -89,7 +89,7 @@ def check(receipt_id: int, *, budget: float = PATIENCE, connect: Connect | None 
         receipt.response_id,
         request_sha256=receipt.request_sha256,
         response_sha256=receipt.response_sha256,
-        model=receipt.message.conversation.model,
+        model=receipt.message.asked_model,
         budget=budget,
     )
     return _keep(receipt, verdict)
@@ -164,7 +164,7 @@ def _record_usage(work: Assignment, fee: Fee, outcome: ChatOutcome) -> Usage:
         work.wallet,
         work.network,
         work.service.provider,
-        work.service.model,
+        work.model,
         work.service.service_type,
         fee,
         outcome.usage,
@@ -175,7 +175,7 @@ def _record_speed(work: Assignment, facts: Facts, tokens: int | None) -> None:
     health.record_answer(
         work.network,
         work.service.provider,
-        work.service.model,
+        work.model,
         facts.first_token_ms,
         tokens,
         facts.duration_ms,

@@ -15,13 +15,14 @@ from accounts.models import Wallet
 from accounts.readiness import Readiness
 from chat import search, shelf
 from chat.forms import AskingForm
-from chat.models import Conversation
+from chat.models import Conversation, Picture
 from chat.passages import Turn, passage
 from chat.remedies import Remedy, remedy
 from chat.shelf import Shelf
-from marketplace import model_rows
+from marketplace import offers
 from marketplace.models import Service
 from marketplace.network import served
+from marketplace.offers import Offer
 from zgcompute.networks import Network
 
 _MINUTES = re.compile(r"-?\d{1,4}", re.ASCII)
@@ -29,16 +30,49 @@ _MINUTES = re.compile(r"-?\d{1,4}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Room(Readiness):
-    """A place to ask: a service, the visitor's steps towards using it, and the next form's key."""
+    """A place to ask: a service, the visitor's steps towards using it, and the next form's key.
+
+    `offer` is the model that is asked, or None where the provider does not list it (any more);
+    `choices` are all of its models, where there is a choice.
+    """
 
     network: Network
     turn_key: UUID
+    offer: Offer | None = None
+    choices: tuple[Offer, ...] = ()
+
+    @property
+    def sees(self) -> bool:
+        """Whether the model takes pictures."""
+        return self.offer is not None and self.offer.sees
+
+    @property
+    def may_see(self) -> bool:
+        """Whether it, or another that can be chosen, takes pictures."""
+        return self.sees or any(one.sees for one in self.choices)
 
 
-def room(request: HttpRequest, network: str, service: Service | None) -> Room:
-    """Return the room of `service` for whoever asks."""
-    steps = readiness.steps(wallet_of(request), network, service) if service else []
-    return Room(service, steps, served()[network], uuid4())
+def room(request: HttpRequest, network: str, service: Service | None, model: str = "") -> Room:
+    """Return the room of `service` for whoever asks its `model` ("": its own one)."""
+    if service is None:
+        return Room(None, [], served()[network], uuid4())
+    steps = readiness.steps(wallet_of(request), network, service)
+    offer, choices = offers.chat_offer(service, model), offers.chat_offers(service)
+    is_choice = len(choices) > 1 or offer is None
+    return Room(
+        service,
+        steps,
+        served()[network],
+        uuid4(),
+        offer,
+        tuple(choices) if is_choice else (),
+    )
+
+
+def room_of(request: HttpRequest, conversation: Conversation) -> Room:
+    """Return the room in which `conversation` goes on."""
+    service = service_of(conversation)
+    return room(request, conversation.network, service, conversation.model)
 
 
 def wallet_of(request: HttpRequest) -> Wallet | None:
@@ -55,7 +89,8 @@ def service_of(conversation: Conversation) -> Service | None:
 
 def chat_services(network: str) -> list[Service]:
     """The chat services of the network: those open for use first, then by name."""
-    services = Service.objects.on(network).listed().of_type("chatbot").by_name()
+    listed = Service.objects.on(network).listed().of_type("chatbot").by_name()
+    services = listed.prefetch_related("model_rows")
     return sorted(services, key=lambda one: (not one.is_open, one.reachable is False))
 
 
@@ -119,16 +154,23 @@ def conversation_context(
     return {
         "section": "chat",
         "shelf": shelf_of(request, conversation.network),
-        "asking": asking_form(service_of(conversation), conversation),
+        "asking": asking_form(offer_of(conversation), conversation),
         **turns_context(request, conversation, through),
+        **pictures_context(conversation),
     }
+
+
+def pictures_context(conversation: Conversation) -> dict[str, Any]:
+    """How many pictures the conversation holds, for a model that takes none."""
+    count = Picture.objects.filter(message__conversation=conversation).count()
+    return {"pictures_count": count}
 
 
 def turns_context(
     request: HttpRequest, conversation: Conversation, through: UUID | None = None
 ) -> dict[str, Any]:
     """What the fragment with all shown turns needs."""
-    place = room(request, conversation.network, service_of(conversation))
+    place = room_of(request, conversation)
     shown = passage(conversation, through)
     running = conversation.messages.running().exclude(pk=shown.leaf)
     return {
@@ -154,8 +196,14 @@ def turn_context(turn: Turn, place: Room) -> dict[str, Any]:
     }
 
 
+def offer_of(conversation: Conversation) -> Offer | None:
+    """The model that the conversation asks, as its provider lists it now."""
+    service = service_of(conversation)
+    return offers.chat_offer(service, conversation.model) if service else None
+
+
 def asking_form(
-    service: Service | None,
+    offer: Offer | None,
     conversation: Conversation | None = None,
     data: Mapping[str, str] | None = None,
 ) -> AskingForm:
@@ -163,8 +211,7 @@ def asking_form(
 
     It asks for a reasoning effort only where the provider's card of the model lists that.
     """
-    card = model_rows.of_service(service) if service else None
-    takes_effort = card is not None and "reasoning_effort" in card.parameters
+    takes_effort = offer is not None and offer.takes_effort
     known: dict[str, Any] = {}
     if conversation is not None:
         known = {"system_prompt": conversation.system_prompt, **conversation.parameters}

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone as clock
 
 from accounts.models import Wallet
-from chat import search
+from chat import pictures, search
 from chat.models import Conversation
 
 PAGE = 50
@@ -102,11 +102,14 @@ def restore(wallet: Wallet, network: str, pk: UUID) -> bool:
 
 
 def purge(network: str) -> int:
-    """Delete for good what was deleted long enough ago; its usage stays in the account."""
+    """Delete for good what was deleted long enough ago, with its pictures; its usage stays."""
     due = Conversation.objects.filter(network=network, deleted_at__lt=clock.now() - DELETED_KEPT)
-    keys = list(due.values_list("pk", flat=True)[:_PURGED_AT_ONCE])
-    Conversation.objects.filter(pk__in=keys).delete()
-    return len(keys)
+    with transaction.atomic():
+        gone = list(due.select_for_update()[:_PURGED_AT_ONCE])  # nobody takes them back now
+        for conversation in gone:
+            pictures.forget(conversation.pk)
+        Conversation.objects.filter(pk__in=[one.pk for one in gone]).delete()
+    return len(gone)
 
 
 def _by_day(conversations: list[Conversation], zone: timezone) -> list[Day]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID, uuid5
 
@@ -9,10 +10,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import Wallet
-from chat import search
+from chat import pictures, search
 from chat.branches import Tree, choose
 from chat.models import Conversation, Message
 from chat.passages import Turn, turn_of
+from chat.pictures import Attached
 from marketplace.models import Service
 
 GO_ON = "Your answer broke off. Go on exactly where it ends, and repeat nothing."
@@ -30,26 +32,39 @@ def start(
     key: UUID,
     system_prompt: str,
     parameters: dict[str, object],
+    model: str = "",
 ) -> Conversation:
-    """Return the conversation that the form with `key` starts: a new one, the first time."""
+    """Return the conversation that the form with `key` starts: a new one, the first time.
+
+    It is with `model` where the service has several, else with its own one.
+    """
     defaults = {
         "network": service.network,
         "provider": service.provider,
-        "model": service.model,
+        "model": model or service.model,
         "system_prompt": system_prompt,
         "parameters": parameters,
     }
     return Conversation.objects.get_or_create(wallet=wallet, start_key=key, defaults=defaults)[0]
 
 
-def ask(conversation: Conversation, *, key: UUID, text: str, after: UUID | None = None) -> Turn:
+def ask(
+    conversation: Conversation,
+    *,
+    key: UUID,
+    text: str,
+    after: UUID | None = None,
+    shown: Sequence[Attached] = (),
+) -> Turn:
     """Store the question `text` and its pending answer, once for each form `key` and content.
+
+    `shown` are the pictures that go with it.
 
     It follows the answer `after`, or else the visible branch. Raises TurnRefused while another
     answer of the conversation is running.
     """
     question = _question(conversation, _leaf(conversation, after), text)
-    return _once(question, _content_key(key, text, after))
+    return _once(question, _content_key(key, text, after, shown), shown)
 
 
 def was_asked(conversation: Conversation, *, key: UUID, text: str) -> bool:
@@ -71,13 +86,13 @@ def ask_again(answer: Message, *, key: UUID | None) -> Turn:
     return _once(answer.parent, uuid5(key, f"again {answer.pk}"))
 
 
-def edit(question: Message, *, key: UUID, text: str) -> Turn:
-    """Ask `question` in other words, on a branch of its own, once for each form `key` and text.
+def edit(question: Message, *, key: UUID, text: str, shown: Sequence[Attached] = ()) -> Turn:
+    """Ask `question` in other words, on a branch of its own, once for each form `key` and content.
 
-    Raises TurnRefused while an answer is running.
+    `shown` are the pictures that go with it. Raises TurnRefused while an answer is running.
     """
-    key = uuid5(key, f"edit {question.pk} {text}")
-    return _once(_question(question.conversation, question.parent, text), key)
+    key = uuid5(key, " ".join([f"edit {question.pk} {text}", *_digests(shown)]))
+    return _once(_question(question.conversation, question.parent, text), key, shown)
 
 
 def go_on(answer: Message) -> Turn:
@@ -92,9 +107,13 @@ def go_on(answer: Message) -> Turn:
     return _once(question, uuid5(answer.pk, "continuation"))
 
 
-def _content_key(key: UUID, text: str, after: UUID | None) -> UUID:
+def _content_key(key: UUID, text: str, after: UUID | None, shown: Sequence[Attached] = ()) -> UUID:
     """A form that comes back changed asks something else."""
-    return uuid5(key, f"{after or ''} {text}")
+    return uuid5(key, " ".join([f"{after or ''} {text}", *_digests(shown)]))
+
+
+def _digests(shown: Sequence[Attached]) -> list[str]:
+    return [one.sha256 for one in shown]
 
 
 def _leaf(conversation: Conversation, after: UUID | None) -> Message | None:
@@ -114,14 +133,14 @@ def _question(conversation: Conversation, parent: Message | None, text: str) -> 
     return Message(conversation=conversation, parent=parent, role=Message.Role.USER, text=text)
 
 
-def _once(question: Message, key: UUID) -> Turn:
+def _once(question: Message, key: UUID, shown: Sequence[Attached] = ()) -> Turn:
     """Store `question`, where it is new, and its pending answer; what has `key` already is kept."""
     conversation = question.conversation
     answer, is_new = _kept(conversation, key), False
     if answer is None:
         try:
             with transaction.atomic():
-                answer, is_new = _added(question, key), True
+                answer, is_new = _added(question, key, shown), True
         except IntegrityError:
             answer = _kept(conversation, key)
     if answer is None:
@@ -136,10 +155,11 @@ def _kept(conversation: Conversation, key: UUID) -> Message | None:
     return found
 
 
-def _added(question: Message, key: UUID) -> Message:
+def _added(question: Message, key: UUID, shown: Sequence[Attached]) -> Message:
     if question._state.adding:
         question.turn_key = key
         question.save(force_insert=True)
+        pictures.attach(question, shown)
         search.keep_message(question)
     _touch(question)
     return Message.objects.create(
@@ -148,6 +168,7 @@ def _added(question: Message, key: UUID) -> Message:
         role=Message.Role.ASSISTANT,
         state=Message.State.PENDING,
         parent=question,
+        model=question.conversation.model,
     )
 
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from chat.views import archive, beside, branches, history, pages, proof, stream, turns
+from chat.views import archive, beside, branches, history, pages, pictures, proof, stream, turns
 
 app_name = "chat"
 urlpatterns = [
@@ -17,6 +17,7 @@ urlpatterns = [
     path("beside/<uuid:pk>/pick/", beside.pick, name="comparison-pick"),
     path("<uuid:pk>/", pages.conversation, name="conversation"),
     path("<uuid:pk>/ready/", pages.ready, name="ready"),
+    path("<uuid:pk>/model/", pages.model, name="model"),
     path("<uuid:pk>/asking/", pages.asking, name="asking"),
     path("<uuid:pk>/export.json", archive.export_json, name="export-json"),
     path("<uuid:pk>/export.md", archive.export_markdown, name="export-markdown"),
@@ -29,6 +30,7 @@ urlpatterns = [
     path("answers/<uuid:pk>/stream/", stream.stream, name="stream"),
     path("messages/<uuid:pk>/", branches.message, name="message"),
     path("messages/<uuid:pk>/choice/", branches.choice, name="choice"),
+    path("pictures/<uuid:pk>/", pictures.picture, name="picture"),
     path("questions/<uuid:pk>/edit/", branches.edit, name="edit"),
     path("answers/<uuid:pk>/again/", turns.again, name="again"),
     path("answers/<uuid:pk>/continuation/", turns.continuation, name="continuation"),

@@ -4,6 +4,7 @@
     1       demo wallet
     2..8    providers: aurora, cumulus, prisma, retouch, echo, dusk, borealis
     9..19   wallets for tests
+    20..21  providers: iris, nova
 
 The keys are public. Never send anything of value to these addresses on any network.
 """
@@ -16,13 +17,15 @@ from functools import cache
 from zgcompute.types import Address
 
 MNEMONIC = "test test test test test test test test test test test junk"
-COUNT = 20  # how many the node unlocks and endows
+COUNT = 22  # how many the node unlocks and endows
 ENDOWMENT = 10_000  # 0G each at genesis
 
 DEPLOYER = 0
 DEMO_WALLET = 1
-PROVIDERS = ("aurora", "cumulus", "prisma", "retouch", "echo", "dusk", "borealis")
-FIRST_PROVIDER = 2
+PROVIDERS = {
+    **{"aurora": 2, "cumulus": 3, "prisma": 4, "retouch": 5, "echo": 6, "dusk": 7, "borealis": 8},
+    **{"iris": 20, "nova": 21},
+}
 FIRST_TEST_WALLET = 9
 
 
@@ -55,10 +58,10 @@ def provider(name: str) -> DevAccount:
     """Return the account of the provider called `name`; raises ValueError for an unknown name."""
     if name not in PROVIDERS:
         raise ValueError(f"The devnet has no provider {name!r}, only {', '.join(PROVIDERS)}.")
-    return account(FIRST_PROVIDER + PROVIDERS.index(name))
+    return account(PROVIDERS[name])
 
 
 def _name(index: int) -> str:
-    if index >= FIRST_TEST_WALLET:
-        return f"test wallet {index - FIRST_TEST_WALLET + 1}"
-    return ("deployer", "demo wallet", *PROVIDERS)[index]
+    others = {DEPLOYER: "deployer", DEMO_WALLET: "demo wallet"}
+    names = others | {place: name for name, place in PROVIDERS.items()}
+    return names.get(index, f"test wallet {index - FIRST_TEST_WALLET + 1}")

@@ -68,7 +68,9 @@ class Comparison:
     @property
     def can_ask_all(self) -> bool:
         """Tell whether all of them can be asked one thing in the chat."""
-        return len(self.offers) > 1 and all(offer.can_chat for offer in self.offers)
+        return len(self.offers) > 1 and all(
+            offer.can_chat and offer.is_default for offer in self.offers
+        )
 
     @property
     def has_reports(self) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from marketplace import model_rows, prices
+from marketplace import model_rows, prices, service_types
 from marketplace.measurements import Measured
 from marketplace.model_rows import ModelRow
 from marketplace.models import Service
+from zgcompute.model_cards import ModelCard
 
 MOST = 50  # models of one service in the catalog; its page lists all that are kept
 
@@ -38,15 +40,42 @@ class Offer:
         return getattr(self.service, "measured", None)
 
     @property
+    def is_default(self) -> bool:
+        """Whether it is the model that the chain names."""
+        return not self.is_one_of_many or self.name == self.service.model
+
+    @property
     def can_use(self) -> bool:
-        """Whether this site can send it a request."""
+        """Whether this site can send it a request; of several models only the chat's are named."""
         service = self.service
-        is_default = not self.is_one_of_many or self.name == service.model
-        return is_default and service.is_open and not service.url_problem
+        is_named = self.is_default or self.is_chat
+        return is_named and service.is_open and not service.url_problem
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether it answers in words: the service does, and of several models this one too."""
+        kinds = ("", service_types.CHATBOT)
+        kind = self.row.service_type if self.is_one_of_many and self.row else ""
+        return self.service.is_chat and kind in kinds
 
     @property
     def can_chat(self) -> bool:
-        return self.can_use and self.service.is_chat
+        return self.can_use and self.is_chat
+
+    @property
+    def sees(self) -> bool:
+        """Whether its card says that it takes pictures beside the words."""
+        return self.row is not None and "image" in self.row.input_modalities
+
+    @property
+    def takes_effort(self) -> bool:
+        """Whether its card says that a reasoning effort can be asked for."""
+        return self.row is not None and "reasoning_effort" in self.row.parameters
+
+    @property
+    def card(self) -> ModelCard | None:
+        """The card that decides its price, where there is one."""
+        return self.row.card if self.row else None
 
     @cached_property
     def price_list(self) -> prices.PriceList:
@@ -61,7 +90,27 @@ def offers(service: Service, words: str = "") -> list[Offer]:
         return [Offer(service, model_rows.of_service(service))]
     rows = list(service.model_rows.all())
     matching = [row for row in rows if _matches(service, row, words)] or rows
-    several = [Offer(service, row, is_one_of_many=True) for row in matching[:MOST]]
+    return _several(service, matching[:MOST])
+
+
+def chat_offers(service: Service) -> list[Offer]:
+    """The models of `service` that can be chatted with, the one named on chain first."""
+    is_multi = service.as_listed.info.multi_model
+    every = _several(service, service.model_rows.all()) if is_multi else offers(service)
+    found = [one for one in every if one.is_chat]
+    return sorted(found, key=lambda one: not one.is_default)
+
+
+def chat_offer(service: Service, model: str = "") -> Offer | None:
+    """The chat model of that name ("": the first), or None where the service lists no such one."""
+    found = chat_offers(service)
+    if not model:
+        return found[0] if found else None
+    return next((one for one in found if one.name == model), None)
+
+
+def _several(service: Service, rows: Iterable[ModelRow]) -> list[Offer]:
+    several = [Offer(service, row, is_one_of_many=True) for row in rows]
     return several or [Offer(service, None)]
 
 

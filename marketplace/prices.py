@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from zgcompute import amounts
+from zgcompute.amounts import Neuron
 from zgcompute.fees import Fee, Prices, chat_fee, image_fee, own_prices, price_units, speech_fee
 from zgcompute.model_cards import ModelCard
 from zgcompute.types import Service, Usage
@@ -105,7 +106,7 @@ def example(service: Service) -> tuple[str, Fee] | None:
 
 def _price_list_of_card(service: Service, card: ModelCard, own: tuple[int, int]) -> PriceList:
     is_chat = service.service_type == "chatbot"
-    listed = replace(service, input_price=own[0], output_price=own[1])
+    listed = replace(service, input_price=Neuron(own[0]), output_price=Neuron(own[1]))
     billing = card.cache_billing
     return PriceList(
         prices=tuple(_prices(listed)),

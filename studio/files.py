@@ -13,11 +13,11 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 
+from accounts.pictures import CleanPicture, shown_size
 from studio.models import File, Work
-from studio.pictures import CleanPicture, shown_size
 from studio.recordings import length
 from zgcompute.pictures import Picture
-from zgcompute.uploads import Upload, picture_type
+from zgcompute.uploads import Upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,7 @@ class NewFile:
     @classmethod
     def picture(cls, picture: CleanPicture) -> NewFile:
         """A picture that is to be edited."""
-        kind = picture_type(picture.content)
-        facts = {"media_type": picture.media_type, "ending": kind[1] if kind else "bin"}
+        facts = {"media_type": picture.media_type, "ending": picture.ending}
         return cls(picture.content, {**facts, "width": picture.width, "height": picture.height})
 
     @classmethod

@@ -7,13 +7,15 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django import forms
+from django.core.files.uploadedfile import UploadedFile
 
+from accounts import pictures
 from accounts.models import Wallet
+from accounts.pictures import CleanPicture
+from accounts.stored import read_upload
 from marketplace.offers import Offer
-from studio import pictures
 from studio.models import File, Work
 from studio.offered import words_of
-from studio.pictures import CleanPicture
 from zgcompute.errors import InvalidBody
 from zgcompute.transcripts import FORMATS
 from zgcompute.uploads import MAX_UPLOAD, Upload
@@ -172,10 +174,18 @@ class EditForm(WorkForm):
             return values
         sent = values.get("image")
         try:
-            values["upload"] = pictures.clean(_read(sent)) if sent else self._kept_picture(values)
+            values["upload"] = (
+                pictures.clean(read_upload(sent, MAX_UPLOAD))
+                if sent
+                else self._kept_picture(values)
+            )
         except InvalidBody as error:
             self.add_error("image", f"{error} {error.advice}")
         return values
+
+    @staticmethod
+    def _cleaned(sent: UploadedFile[bytes]) -> CleanPicture:
+        return pictures.clean(read_upload(sent, MAX_UPLOAD))
 
     def _kept_picture(self, values: dict[str, Any]) -> File:
         file = self._file(values.get("source"))
@@ -220,8 +230,10 @@ class SpeechForm(WorkForm):
             return values
         sent = values.get("recording")
         try:
-            kept = self._kept_recording(values) if not sent else None
-            values["upload"] = kept or Upload.recording(_read(sent))
+            if sent:
+                values["upload"] = Upload.recording(read_upload(sent, MAX_UPLOAD))
+            else:
+                values["upload"] = self._kept_recording(values)
         except InvalidBody as error:
             self.add_error("recording", f"{error} {error.advice}")
         return values
@@ -236,14 +248,3 @@ class SpeechForm(WorkForm):
     def upload(self) -> CleanPicture | Upload | File | None:
         upload: Upload | File = self.cleaned_data["upload"]
         return upload
-
-
-def _read(sent: Any) -> bytes:
-    """The bytes of an upload; one that is too large is refused before it is read into memory."""
-    if sent.size > MAX_UPLOAD:
-        raise InvalidBody(
-            f"The file is {sent.size >> 20} MB; providers take at most {MAX_UPLOAD >> 20} MB.",
-            advice="Send a smaller file.",
-        )
-    content: bytes = sent.read()
-    return content

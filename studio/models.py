@@ -5,17 +5,15 @@ from __future__ import annotations
 import uuid
 from typing import ClassVar
 
-from django.core.files.storage import default_storage
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Usage, Wallet
+from accounts.pictures import FORMATS, MAX_PIXELS
 from accounts.proven import Proven
+from accounts.stored import StoredFile
 from marketplace.fields import AddressField
-from studio.pictures import FORMATS, MAX_PIXELS
-
-SHOWN_TYPES = ("image/png", "image/jpeg", "image/webp")  # never SVG: it may hold scripts
 
 
 class WorkQuerySet(models.QuerySet["Work"]):
@@ -132,7 +130,7 @@ class Work(Proven):
         return [file for file in self.files.all() if file.role == File.Role.RESULT]
 
 
-class File(models.Model):
+class File(StoredFile):
     """One file of a work; its bytes are in the storage under a name of their own."""
 
     class Role(models.TextChoices):
@@ -143,13 +141,6 @@ class File(models.Model):
     work = models.ForeignKey(Work, models.CASCADE, related_name="files")
     role = models.CharField(max_length=6, choices=Role.choices)
     index = models.PositiveSmallIntegerField(default=0)
-    name = models.CharField(max_length=120)  # in the storage
-    sha256 = models.CharField(max_length=64)
-    media_type = models.CharField(max_length=40)  # told by its content
-    ending = models.CharField(max_length=8)
-    size = models.PositiveBigIntegerField()  # bytes
-    width = models.PositiveIntegerField(null=True)  # pixels; None where it is not to be shown
-    height = models.PositiveIntegerField(null=True)
     seconds = models.PositiveIntegerField(null=True)  # of a recording, as its file says
     note = models.TextField(blank=True)  # the provider's revised prompt
 
@@ -166,11 +157,6 @@ class File(models.Model):
         return reverse("studio:file", args=(self.work.network, self.pk))
 
     @property
-    def is_shown(self) -> bool:
-        """Tell whether a browser may draw it in a page."""
-        return self.media_type in SHOWN_TYPES and self.width is not None
-
-    @property
     def other_formats(self) -> list[str]:
         """The endings of the formats that a picture can be converted to here."""
         if not self.is_shown or (self.width or 0) * (self.height or 0) > MAX_PIXELS:
@@ -182,10 +168,3 @@ class File(models.Model):
         """A name that says nothing of anybody's computer."""
         work = f"{self.work.kind}-{str(self.work_id)[:8]}"
         return f"{work}-{self.role}-{self.index + 1}.{self.ending}"
-
-    def read(self, start: int = 0, size: int = -1) -> bytes:
-        """Its bytes from the storage, or `size` of them; raises FileNotFoundError if gone."""
-        with default_storage.open(self.name) as stored:
-            stored.seek(start)
-            content: bytes = stored.read(size)
-        return content

@@ -10,12 +10,12 @@ from django.db import IntegrityError, transaction
 from django.db.models import Sum
 
 from accounts.models import Wallet
+from accounts.pictures import CleanPicture
 from marketplace.models import Service
 from studio import files
 from studio.files import NewFile
 from studio.forms import WorkForm
 from studio.models import File, Work
-from studio.pictures import CleanPicture
 from studio.quotes import Quote, quote_pictures, quote_recording
 from zgcompute.uploads import Upload
 

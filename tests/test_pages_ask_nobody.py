@@ -19,7 +19,7 @@ from django.utils import timezone
 from accounts import batches, transactions
 from accounts.models import ApiKey, Wallet
 from chat import comparisons
-from chat.models import Message
+from chat.models import Message, Picture
 from chat.views import stream
 from marketplace.models import Service
 from studio.models import File, Work
@@ -92,8 +92,17 @@ def alice(chain: FakeChain, aurora: Service) -> Wallet:
     Message.objects.filter(pk=answer.pk).update(
         state=Message.State.COMPLETE, text="Another secret", ended_at=timezone.now()
     )
+    _make_picture(answer.parent)
     _make_work(wallet, aurora)
     return wallet
+
+
+def _make_picture(question: Message) -> None:
+    """A picture that Alice has asked about."""
+    name = default_storage.save("chat/secret", ContentFile(b"a secret"))
+    Picture.objects.create(
+        message=question, name=name, media_type="image/png", ending="png", size=8
+    )
 
 
 def _make_work(wallet: Wallet, service: Service) -> None:
@@ -156,6 +165,7 @@ def site(alice: Wallet, aurora: Service, monkeypatch: pytest.MonkeyPatch) -> lis
             **works,
             **{f"studio:{name} uuid pk": work.files.get().pk for name in ("file", "file-as")},
             "studio:file-as str wanted": "jpg",
+            "chat:picture uuid pk": Picture.objects.get().pk,
         },
     )
 

@@ -15,7 +15,14 @@ from zgcompute._rpc import TIMEOUT, Refusal, Request, Rpc, quantity, refused
 from zgcompute._transactions import parameters, reason_of, with_margin
 from zgcompute._views import LATEST, View, read, read_one, read_pages
 from zgcompute.addresses import checksum
-from zgcompute.errors import ChainError, RpcUnreachable, TransactionReverted, WrongNetwork
+from zgcompute.amounts import Neuron
+from zgcompute.errors import (
+    ChainError,
+    RpcUnreachable,
+    TransactionReverted,
+    TransactionUncertain,
+    WrongNetwork,
+)
 from zgcompute.networks import Network
 from zgcompute.signers import Signer
 from zgcompute.types import (
@@ -39,6 +46,7 @@ if TYPE_CHECKING:
     from web3.types import TxParams
 
 FIRST_POLL, LONGEST_POLL = 0.05, 1.0  # seconds between looks at a waiting transaction
+_SENT = "was sent and may still be mined"
 _EIP_1271 = bytes.fromhex("1626ba7e")  # selector of isValidSignature(bytes32,bytes), and its "yes"
 
 
@@ -89,8 +97,8 @@ class RpcChain:
     def block_number(self) -> int:
         return quantity(self._rpc.call("eth_blockNumber"))
 
-    def balance(self, address: str) -> int:
-        return quantity(self._rpc.call("eth_getBalance", checksum(address), LATEST))
+    def balance(self, address: str) -> Neuron:
+        return Neuron(quantity(self._rpc.call("eth_getBalance", checksum(address), LATEST)))
 
     def services(self) -> tuple[Service, ...]:
         items = read_pages(self._rpc, lambda *at: self._inference_view("getAllServices", *at))
@@ -178,14 +186,31 @@ class RpcChain:
 
     def wait(self, transaction_hash: str, timeout: float = 120.0) -> Receipt:
         deadline, pause = time.monotonic() + timeout, FIRST_POLL
-        while (receipt := self.receipt(transaction_hash)) is None:
+        while (found := self._receipt_or_outage(transaction_hash)) is None or isinstance(
+            found, RpcUnreachable
+        ):
             if time.monotonic() >= deadline:
-                raise _not_mined(transaction_hash, timeout)
+                raise _not_mined(transaction_hash, timeout, found)
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_POLL)
-        if not receipt.succeeded:
-            raise self.revert_reason(transaction_hash) or _disappeared(transaction_hash)
-        return receipt
+        if not found.succeeded:
+            raise self._failure(transaction_hash)
+        return found
+
+    def _receipt_or_outage(self, transaction_hash: str) -> Receipt | RpcUnreachable | None:
+        """A transaction outlives an outage of the nodes that tell of it."""
+        try:
+            return self.receipt(transaction_hash)
+        except RpcUnreachable as error:
+            return error
+
+    def _failure(self, transaction_hash: str) -> ChainError:
+        try:
+            return self.revert_reason(transaction_hash) or _disappeared(transaction_hash)
+        except RpcUnreachable:
+            return TransactionReverted(
+                f"The transaction {transaction_hash} failed; no node says why."
+            )
 
     def _ledger_view(self, function: str, *arguments: Any) -> View:
         return View(self._network.ledger, ledger_interface(), function, arguments)
@@ -221,12 +246,12 @@ class RpcChain:
         request = Request("eth_sendRawTransaction", ("0x" + raw.hex(),))
         try:
             answer = self._rpc.batch([request])[0]
-        except RpcUnreachable as error:
-            raise _maybe_sent(transaction_hash, error) from error
-        # After a failover the second node may refuse what it already knows from the first.
-        if isinstance(answer, Refusal) and self.transaction(transaction_hash) is None:
-            raise reason_of(request, answer)
-        return transaction_hash
+            # After a failover the second node may refuse what it already knows from the first.
+            if not isinstance(answer, Refusal) or self.transaction(transaction_hash) is not None:
+                return transaction_hash
+        except (RpcUnreachable, WrongNetwork) as error:  # the reply is lost, not the transaction
+            raise _uncertain(str(error), transaction_hash, "may have been sent") from error
+        raise reason_of(request, answer)
 
 
 def _filled(rpc: Rpc, call: UnsignedCall, sender: Address) -> dict[str, Any]:
@@ -271,23 +296,21 @@ def _web3(rpc: Rpc) -> Web3:
     return Web3(Provider(), middleware=[])
 
 
-def _maybe_sent(transaction_hash: str, error: RpcUnreachable) -> RpcUnreachable:
-    return RpcUnreachable(
-        str(error),
-        advice=f"The transaction {transaction_hash} may have been sent: look it up before you "
-        "send it again.",
-    )
+def _not_mined(
+    transaction_hash: str, seconds: float, outage: RpcUnreachable | None
+) -> TransactionUncertain:
+    told = f"The transaction was not seen in a block within {seconds:g} seconds."
+    return _uncertain(f"{told} {outage}" if outage else told, transaction_hash, _SENT)
 
 
-def _not_mined(transaction_hash: str, seconds: float) -> RpcUnreachable:
-    return RpcUnreachable(
-        f"The transaction {transaction_hash} was not mined within {seconds:g} seconds.",
-        advice="It may still be: look it up before you send it again.",
-    )
+def _disappeared(transaction_hash: str) -> TransactionUncertain:
+    told = "The transaction was mined, then taken back by the chain."
+    return _uncertain(told, transaction_hash, _SENT)
 
 
-def _disappeared(transaction_hash: str) -> RpcUnreachable:
-    return RpcUnreachable(
-        f"The transaction {transaction_hash} was mined, then taken back by the chain.",
-        advice="It may be mined again: look it up before you send it again.",
+def _uncertain(message: str, transaction_hash: str, state: str) -> TransactionUncertain:
+    return TransactionUncertain(
+        message,
+        advice=f"The transaction {transaction_hash} {state}: look it up before you send it again.",
+        transaction_hash=transaction_hash,
     )

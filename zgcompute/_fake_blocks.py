@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from zgcompute._fake_contracts import FakeContracts
 from zgcompute._fake_state import Emitted, State
+from zgcompute.amounts import Neuron
 from zgcompute.errors import InsufficientBalance, TransactionReverted
 from zgcompute.types import (
     Address,
@@ -194,7 +195,7 @@ class FakeBlocks:
     ) -> Transaction:
         self._counter += 1
         text = _digest("transaction", self._counter)
-        return Transaction(text, sender, to, data, value, nonce, block_number=None)
+        return Transaction(text, sender, to, data, Neuron(value), nonce, block_number=None)
 
     def _header(self, number: int, parent: str) -> Block:
         return Block(

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from zgcompute._fake_state import Emitted, State, cancelled_refunds
+from zgcompute.amounts import Neuron
 from zgcompute.contract_errors import explain, reverted_with_text
 from zgcompute.types import (
     Address,
@@ -92,7 +93,7 @@ class FakeContracts:
 
     def _open_ledger(self, user: Address, value: int, info: str) -> None:
         self._require_minimum(value, self.constants.min_account_balance)
-        self.state.ledgers[user] = Ledger(user, value, value, info)
+        self.state.ledgers[user] = Ledger(user, Neuron(value), Neuron(value), info)
 
     def _refund(self, sender: Address, value: int, *, amount: int) -> None:
         ledger = self._ledger(sender)
@@ -151,8 +152,8 @@ class FakeContracts:
             user=user,
             provider=provider,
             nonce=before.nonce if before else 0,
-            balance=0,
-            pending_refund=0,
+            balance=Neuron(0),
+            pending_refund=Neuron(0),
             refunds=(),
             acknowledged=False,
             generation=before.generation if before else 0,

@@ -49,13 +49,13 @@ class HttpDoor:
 
     def get(self, url: str, limits: Limits, headers: Mapping[str, str] | None = None) -> HttpReply:
         """GET `url`; raises ProviderError subclasses, never for a status other than 3xx."""
-        return self._send("GET", url, limits, headers or {}, b"")
+        return self.send("GET", url, limits, headers or {}, b"")
 
     def post(
         self, url: str, limits: Limits, headers: Mapping[str, str], content: bytes
     ) -> HttpReply:
         """POST `content` to `url`; raises like `get`. Never repeated: it may be billed."""
-        return self._send("POST", url, limits, headers, content)
+        return self.send("POST", url, limits, headers, content)
 
     @contextmanager
     def stream(
@@ -70,9 +70,10 @@ class HttpDoor:
     def close(self) -> None:
         self._clients.close()
 
-    def _send(
+    def send(
         self, method: str, url: str, limits: Limits, headers: Mapping[str, str], content: bytes
     ) -> HttpReply:
+        """Send one request and return the whole reply; raises like `get`."""
         self.policy.check_url(url)
         reply = exchange(self._clients.get(), method, url, limits, headers, content)
         refuse_odd_reply(reply.status, reply.headers)
@@ -192,9 +193,9 @@ def _unreachable(host: str, error: BaseException) -> ProviderUnreachable:
 
 
 class AsyncDoor:
-    """Streams from providers in one event loop; make one per loop and share it.
+    """Calls to providers in one event loop; make one per loop and share it.
 
-    One aiohttp session serves all streams, it holds up far better than httpx's own pool.
+    One aiohttp session serves all of them, it holds up far better than httpx's own pool.
     """
 
     def __init__(self, policy: AddressPolicy, *, tls: ssl.SSLContext | None = None) -> None:
@@ -202,11 +203,34 @@ class AsyncDoor:
         self._tls = tls
         self._client: httpx.AsyncClient | None = None
 
+    async def send(
+        self, method: str, url: str, limits: Limits, headers: Mapping[str, str], content: bytes
+    ) -> HttpReply:
+        """Send one request and return the whole reply, whatever its status but a 3xx.
+
+        Never repeated: it may be billed. Raises ProviderError subclasses.
+        """
+        async with self._opened(method, url, limits, headers, content) as reply:
+            body = b"".join([chunk async for chunk in reply.chunks()])
+            return HttpReply(reply.status, reply.headers, body)
+
     @asynccontextmanager
     async def post(
         self, url: str, limits: Limits, headers: Mapping[str, str], content: bytes
     ) -> AsyncIterator[AsyncReply]:
         """POST `content` and give the reply once its headers are here; raises ProviderError."""
+        async with self._opened("POST", url, limits, headers, content) as reply:
+            yield reply
+
+    async def aclose(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    @asynccontextmanager
+    async def _opened(
+        self, method: str, url: str, limits: Limits, headers: Mapping[str, str], content: bytes
+    ) -> AsyncIterator[AsyncReply]:
         import httpx
 
         self.policy.check_url(url)
@@ -214,7 +238,7 @@ class AsyncDoor:
         client = self._ready_client()
         async with _async_errors(host, min(limits.idle, limits.total)):
             request = client.build_request(
-                "POST",
+                method,
                 url,
                 headers=all_headers(headers),
                 content=content,
@@ -228,11 +252,6 @@ class AsyncDoor:
         finally:
             with suppress(httpx.HTTPError):
                 await response.aclose()
-
-    async def aclose(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
 
     def _ready_client(self) -> httpx.AsyncClient:
         if self._client is None:

@@ -4,12 +4,21 @@ from zgcompute import amounts, networks
 from zgcompute._chain import RpcChain
 from zgcompute.additional_info import AdditionalInfo, CacheBilling, PriceTier
 from zgcompute.addresses import checksum
+from zgcompute.amounts import Neuron
+from zgcompute.answer_streams import AnswerStream, AsyncAnswerStream
 from zgcompute.answers import ChatDelta, ChatOutcome, ChatReply
+from zgcompute.async_broker import AsyncBroker
+from zgcompute.auto_funding import AutoFunding, Move
 from zgcompute.bodies import chat_body, go_json, image_body
 from zgcompute.broker import Broker
 from zgcompute.calls import Calls
 from zgcompute.chain import Chain
-from zgcompute.checks import check_images, check_response
+from zgcompute.checks import (
+    async_check_images,
+    async_check_response,
+    check_images,
+    check_response,
+)
 from zgcompute.contract_errors import decode_revert
 from zgcompute.errors import (
     AmountError,
@@ -50,6 +59,7 @@ from zgcompute.errors import (
     SignerNotAcknowledged,
     SubAccountMissing,
     TransactionReverted,
+    TransactionUncertain,
     Transient,
     UnknownNetwork,
     UpstreamFailed,
@@ -60,10 +70,17 @@ from zgcompute.fees import Fee, FeeLine, chat_fee, image_fee, price_units, speec
 from zgcompute.model_cards import ModelCard
 from zgcompute.networks import DEVNET, MAINNET, TESTNET, Network
 from zgcompute.pictures import ImageReply, Picture
-from zgcompute.priced_answers import Answer, AnswerStream, ImageAnswer, Transcript
+from zgcompute.priced_answers import (
+    Answer,
+    AsyncAnswer,
+    AsyncImageAnswer,
+    AsyncTranscript,
+    ImageAnswer,
+    Transcript,
+)
 from zgcompute.providers import AsyncProvider, ChatReading, ChatStream, Provider
 from zgcompute.session import SessionRequest, SessionToken, recover_message_signer
-from zgcompute.signers import LocalSigner, Signer
+from zgcompute.signers import HashSigner, LocalSigner, Signer, as_signer
 from zgcompute.status_api import HealthStatus, ReportedHealth, ReportedModel, StatusApi
 from zgcompute.transcripts import SpeechReply
 from zgcompute.types import (
@@ -101,7 +118,13 @@ __all__ = [
     "AmountError",
     "Answer",
     "AnswerStream",
+    "AsyncAnswer",
+    "AsyncAnswerStream",
+    "AsyncBroker",
+    "AsyncImageAnswer",
     "AsyncProvider",
+    "AsyncTranscript",
+    "AutoFunding",
     "BelowMinimum",
     "Block",
     "Broker",
@@ -123,6 +146,7 @@ __all__ = [
     "Fee",
     "FeeLine",
     "Form",
+    "HashSigner",
     "HealthStatus",
     "ImageAnswer",
     "ImageReply",
@@ -138,7 +162,9 @@ __all__ = [
     "MalformedReply",
     "ModelCard",
     "ModelNotServed",
+    "Move",
     "Network",
+    "Neuron",
     "NotAcknowledged",
     "Outcome",
     "Picture",
@@ -180,6 +206,7 @@ __all__ = [
     "SubAccountMissing",
     "Transaction",
     "TransactionReverted",
+    "TransactionUncertain",
     "Transcript",
     "Transient",
     "UnknownNetwork",
@@ -192,6 +219,9 @@ __all__ = [
     "WalletState",
     "WrongNetwork",
     "amounts",
+    "as_signer",
+    "async_check_images",
+    "async_check_response",
     "can_be_verified",
     "chat_body",
     "chat_fee",

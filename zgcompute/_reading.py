@@ -7,7 +7,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from zgcompute.amounts import MAX_NEURON
+from zgcompute.amounts import MAX_NEURON, Neuron
 
 MAX_COUNT = 2**63 - 1
 MAX_DEPTH = 200
@@ -82,12 +82,13 @@ def decimal(value: object) -> Decimal | None:
     return Decimal(str(value))
 
 
-def neuron(value: object) -> int | None:
+def neuron(value: object) -> Neuron | None:
     """Return the amount in a decimal text (or a whole number) of neuron, else None."""
     if isinstance(value, str) and 0 < len(value) <= 78 and value.isascii() and value.isdigit():
-        amount = int(value)
+        amount = Neuron(value)
         return amount if amount <= MAX_NEURON else None
-    return count(value)
+    found = count(value)
+    return None if found is None else Neuron(found)
 
 
 def mapping(value: object) -> dict[str, Any]:

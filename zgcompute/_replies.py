@@ -8,6 +8,7 @@ from typing import Any
 
 from zgcompute._codec import Interface, checksummed
 from zgcompute._rpc import Refusal, malformed, quantity
+from zgcompute.amounts import Neuron
 from zgcompute.contract_errors import decode_revert, reverted_with_text
 from zgcompute.errors import InsufficientBalance, TransactionReverted
 from zgcompute.types import (
@@ -97,7 +98,7 @@ def transaction(answer: Any) -> Transaction:
         sender=_address(fields.get("from")),
         to=None if fields.get("to") is None else _address(fields["to"]),
         data="0x" + data(fields.get("input", fields.get("data"))).hex(),
-        value=quantity(fields.get("value")),
+        value=Neuron(quantity(fields.get("value"))),
         nonce=quantity(fields.get("nonce")),
         block_number=None if number is None else quantity(number),
     )

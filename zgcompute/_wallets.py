@@ -9,6 +9,7 @@ from zgcompute import _replies
 from zgcompute._codec import inference_interface, ledger_interface
 from zgcompute._rpc import Refusal, Request, Rpc, quantity, refused
 from zgcompute._views import LATEST, PAGE, Outputs, View, outputs_or_revert, read_pages, required
+from zgcompute.amounts import Neuron
 from zgcompute.errors import LedgerMissing, TransactionReverted
 from zgcompute.types import Address, Block, Contracts, Ledger, SubAccount, WalletState
 
@@ -77,7 +78,7 @@ def _state(
     first = required(outputs_or_revert(rpc.network, page, accounts))
     return WalletState(
         user=user,
-        balance=quantity(balance),
+        balance=Neuron(quantity(balance)),
         ledger=_ledger_or_none(outputs_or_revert(rpc.network, _ledger(contracts, user), ledger)),
         sub_accounts=sub_accounts(rpc, contracts, user, first, hex(block.number)),
         block_number=block.number,

@@ -6,6 +6,9 @@ The only module that knows how many neuron make one 0G. No floats anywhere.
 from __future__ import annotations
 
 import re
+from dataclasses import fields
+from functools import lru_cache
+from typing import Any, cast
 
 from zgcompute.errors import AmountError
 
@@ -15,7 +18,64 @@ MAX_NEURON = 2**256 - 1  # uint256, the widest amount a contract can hold
 _DECIMAL = re.compile(r"(?P<whole>[0-9]{1,60})(?:\.(?P<fraction>[0-9]{1,60}))?", re.ASCII)
 
 
-def parse(text: str) -> int:
+class Neuron(int):
+    """An amount of money: a whole number of neuron, which `og` shows as exact decimal 0G.
+
+    It is an int everywhere (equal to it, printed, written as JSON and stored like it), so that
+    whoever computes needs no conversion; sums, differences and multiples of it are Neuron too. What
+    it adds is only the view, as text: a float could not hold the digits.
+    """
+
+    __slots__ = ()
+
+    @property
+    def og(self) -> str:
+        """The amount in 0G with all its digits, such as "1.5"."""
+        return exact(self)
+
+    def __add__(self, other: int) -> Neuron:
+        return _kept(int.__add__(self, other))
+
+    def __radd__(self, other: int) -> Neuron:
+        return _kept(int.__radd__(self, other))
+
+    def __sub__(self, other: int) -> Neuron:
+        return _kept(int.__sub__(self, other))
+
+    def __rsub__(self, other: int) -> Neuron:
+        return _kept(int.__rsub__(self, other))
+
+    def __mul__(self, other: int) -> Neuron:
+        return _kept(int.__mul__(self, other))
+
+    def __rmul__(self, other: int) -> Neuron:
+        return _kept(int.__rmul__(self, other))
+
+    def __neg__(self) -> Neuron:
+        return Neuron(int.__neg__(self))
+
+
+def _kept(result: int) -> Neuron:
+    # Beside a float the result is NotImplemented, as for every int.
+    return Neuron(result) if isinstance(result, int) else cast("Neuron", result)
+
+
+class HoldsMoney:
+    """Base of frozen dataclasses: fields declared as Neuron are that, whatever int was given."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        for name in _money_fields(cast("Any", type(self))):
+            object.__setattr__(self, name, Neuron(getattr(self, name)))
+
+
+@lru_cache
+def _money_fields(cls: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(cls) if field.type == "Neuron")
+
+
+def parse(text: str) -> Neuron:
     """Return the neuron in the decimal 0G amount `text`, such as "1.5".
 
     Raises AmountError for anything but plain digits with an optional fraction, for more than
@@ -32,7 +92,7 @@ def parse(text: str) -> int:
     neuron = int(match["whole"]) * NEURON_PER_0G + int(fraction.ljust(18, "0") or "0")
     if neuron > MAX_NEURON:
         raise AmountError("The amount is larger than any balance can be.", advice="Check it.")
-    return neuron
+    return Neuron(neuron)
 
 
 def exact(neuron: int) -> str:

@@ -4,44 +4,37 @@
     broker.ledger.deposit(amounts.parse("3"))
     broker.ledger.transfer(provider, amounts.parse("1.5"))
     answer = broker.inference.chat(provider, [{"role": "user", "content": "Hello"}])
-    print(answer.text, answer.fee.total, answer.verdict.outcome)
+    print(answer.text, answer.fee.total.og, answer.verdict.outcome)
 
-Moving money needs a signer and is done only by the methods that say so. With a ready API key,
-given as `api_key`, answers need none.
+Moving money needs a signer and is done only by the methods that say so: reading never moves any.
+With a ready API key, given as `api_key`, answers need none. `AsyncBroker` is the same in an event
+loop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from zgcompute import networks
 from zgcompute._chain import RpcChain
+from zgcompute._clients import ProviderClient
 from zgcompute.addresses import checksum
 from zgcompute.calls import Calls
+from zgcompute.catalog import Services
 from zgcompute.chain import Chain
-from zgcompute.errors import (
-    ConfigurationError,
-)
+from zgcompute.errors import ConfigurationError
 from zgcompute.inference import Inference
-from zgcompute.model_cards import ModelCard
+from zgcompute.ledger import LedgerAccess
 from zgcompute.networks import Network
-from zgcompute.priced_answers import ProviderClient
 from zgcompute.providers import Provider, door
-from zgcompute.signers import Signer
-from zgcompute.types import (
-    Address,
-    Ledger,
-    Receipt,
-    Service,
-    SubAccount,
-    UnsignedCall,
-)
+from zgcompute.signers import Signer, as_signer
+from zgcompute.types import Address, Receipt, Service, UnsignedCall
 
 if TYPE_CHECKING:
-    from zgcompute.attestation import ProviderVerdict
+    import openai
 
 
 class Broker:
@@ -50,7 +43,7 @@ class Broker:
     def __init__(
         self,
         network: str | Network = "testnet",
-        signer: Signer | None = None,
+        signer: object | None = None,
         networks_file: str | Path | None = None,
         *,
         chain: Chain | None = None,
@@ -58,13 +51,14 @@ class Broker:
     ) -> None:
         """Take a network by slug or value; `networks_file` is the TOML of `networks.load`.
 
-        `chain` and `connect` replace the real chain and providers, for tests. Raises
-        UnknownNetwork, ConfigurationError.
+        Without a `signer` the broker only reads; one is whatever `as_signer` takes. `chain` and
+        `connect` replace the real chain and providers, for tests. Raises UnknownNetwork,
+        ConfigurationError.
         """
         if isinstance(network, str):
             network = networks.get(network, networks_file)
         self.network = network
-        self.signer = signer
+        self.signer: Signer | None = None if signer is None else as_signer(signer)
         self.chain: Chain = chain or RpcChain(network)
         self._connect = connect or self._connect_really
         self.services = Services(self)
@@ -95,10 +89,35 @@ class Broker:
             provider = self.services.get(provider)
         return self._connect(provider)
 
+    def send(self, call: UnsignedCall) -> Receipt:
+        """Sign and send `call`, and wait until it is mined; raises like `Chain.send` and `wait`."""
+        return self.chain.wait(self.chain.send(call, self.required_signer()))
+
+    def openai(self, provider: str | Service, **options: Any) -> openai.OpenAI:
+        """Return a client of the `openai` package for `provider`, with sessions that renew.
+
+        `options` are those of openai.OpenAI. It repeats no request unless `max_retries` says so:
+        each may be billed. It checks no signatures. Raises ConfigurationError where the package is
+        missing, DestinationRefused.
+        """
+        from zgcompute._openai import client
+
+        service = provider if isinstance(provider, Service) else self.services.get(provider)
+        return client(self.network, service, self.inference, **options)
+
     def close(self) -> None:
-        """Close kept connections to providers."""
+        """Close kept connections to providers; also at the end of a `with` block."""
         if "_door" in vars(self):
             self._door.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Broker({self.network.slug}, {self.signer or 'read-only'})"
 
     @cached_property
     def _door(self) -> Any:
@@ -106,83 +125,3 @@ class Broker:
 
     def _connect_really(self, service: Service) -> ProviderClient:
         return Provider(service, door=self._door)
-
-
-class Services:
-    """The services on offer."""
-
-    def __init__(self, broker: Broker) -> None:
-        self._broker = broker
-
-    def list(self, service_type: str | None = None) -> tuple[Service, ...]:
-        """All registered services, or those of one type such as "chatbot".
-
-        Also those that cannot be used now: see `Service.tee_signer_acknowledged`.
-        """
-        found = self._broker.chain.services()
-        return tuple(s for s in found if service_type in (None, s.service_type))
-
-    def get(self, provider: str) -> Service:
-        """The service of `provider`; raises ServiceMissing."""
-        return self._broker.chain.service(provider)
-
-    def models(self, provider: str | Service) -> tuple[ModelCard, ...]:
-        """The models that the provider says it serves; older builds refuse, they have no list."""
-        return self._broker.provider(provider).models()
-
-    def verify(self, provider: str | Service, **options: Any) -> ProviderVerdict:
-        """Fetch the provider's attestation reports and check them.
-
-        `options` are those of `attestation.verify_provider`. What cannot be had becomes a check
-        that could not be done.
-        """
-        from zgcompute.attestation import verify_provider
-
-        return verify_provider(self._broker.provider(provider), **options)
-
-
-class LedgerAccess:
-    """The wallet's money in the contracts. Amounts are neuron: use `amounts.parse("1.5")`.
-
-    What moves money sends one transaction with the broker's signer, waits until it is mined and
-    returns its receipt; it raises TransactionReverted subclasses with the contract's reason.
-    """
-
-    def __init__(self, broker: Broker) -> None:
-        self._broker = broker
-
-    def get(self, user: str | None = None) -> Ledger:
-        """The ledger of `user` or the signer; raises LedgerMissing."""
-        return self._broker.chain.ledger(self._broker.address(user))
-
-    def sub_account(self, provider: str, user: str | None = None) -> SubAccount:
-        """What is locked with `provider`; raises SubAccountMissing."""
-        return self._broker.chain.sub_account(self._broker.address(user), provider)
-
-    def sub_accounts(self, user: str | None = None) -> tuple[SubAccount, ...]:
-        """Everything that is locked with providers."""
-        return self._broker.chain.sub_accounts(self._broker.address(user))
-
-    def deposit(self, amount: int) -> Receipt:
-        """Move `amount` from the wallet into its ledger, which the first deposit creates."""
-        return self._send(self._broker.calls.deposit(amount))
-
-    def transfer(self, provider: str, amount: int) -> Receipt:
-        """Lock `amount` with `provider`; this also acknowledges its TEE signer."""
-        return self._send(self._broker.calls.transfer(provider, amount))
-
-    def retrieve(self, providers: Sequence[str]) -> Receipt:
-        """Bring home what is unlocked at `providers` and request the rest; call twice."""
-        return self._send(self._broker.calls.retrieve(providers))
-
-    def refund(self, amount: int) -> Receipt:
-        """Pay `amount` out of the ledger to the wallet."""
-        return self._send(self._broker.calls.refund(amount))
-
-    def acknowledge(self, provider: str) -> Receipt:
-        """Accept the provider's TEE signer."""
-        return self._send(self._broker.calls.acknowledge(provider))
-
-    def _send(self, call: UnsignedCall) -> Receipt:
-        chain = self._broker.chain
-        return chain.wait(chain.send(call, self._broker.required_signer()))

@@ -12,9 +12,11 @@ from typing import Any
 from zgcompute import amounts
 from zgcompute._codec import decode_parameters, inference_interface, ledger_interface
 from zgcompute.addresses import checksum
+from zgcompute.amounts import Neuron
 from zgcompute.errors import AmountError, ChainError, InvalidAddress, InvalidToken
 from zgcompute.types import ZERO_ADDRESS, Address, Contracts, UnsignedCall
 
+NOTHING = Neuron(0)
 MAX_API_KEY_ID = 254  # PROTOCOL: 255 is the ephemeral session, which cannot be revoked alone
 
 
@@ -92,7 +94,7 @@ class Calls:
         """Revoke every key and running session (InferenceServing.revokeAllTokens)."""
         return self._inference("revokeAllTokens", provider=_address(provider))
 
-    def _ledger(self, function: str, *, value: int = 0, **arguments: Any) -> UnsignedCall:
+    def _ledger(self, function: str, *, value: Neuron = NOTHING, **arguments: Any) -> UnsignedCall:
         return UnsignedCall(
             chain_id=self.chain_id,
             to=self.contracts.ledger,
@@ -107,7 +109,7 @@ class Calls:
             chain_id=self.chain_id,
             to=self.contracts.inference,
             data=inference_interface().encode(function, *arguments.values()),
-            value=0,
+            value=NOTHING,
             function=function,
             arguments=arguments,
         )
@@ -126,14 +128,14 @@ def arguments_of(call_data: str) -> Mapping[str, Any]:
     raise ChainError("That is no call of these contracts.")
 
 
-def _positive(amount: int) -> int:
+def _positive(amount: int) -> Neuron:
     if not isinstance(amount, int) or isinstance(amount, bool):
         raise AmountError("An amount is a whole number of neuron.")
     if amount <= 0:
         raise AmountError("The amount must be above zero.", advice="Choose another amount.")
     if amount > amounts.MAX_NEURON:
         raise AmountError("The amount is larger than any balance can be.", advice="Check it.")
-    return amount
+    return Neuron(amount)
 
 
 def _address(text: str) -> Address:

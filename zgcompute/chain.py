@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+from zgcompute.amounts import Neuron
 from zgcompute.errors import TransactionReverted
 from zgcompute.networks import Network
 from zgcompute.signers import Signer
@@ -52,7 +53,7 @@ class Chain(Protocol):
     def block_number(self) -> int:
         """The number of the latest block."""
 
-    def balance(self, address: str) -> int:
+    def balance(self, address: str) -> Neuron:
         """The neuron that the wallet `address` holds itself."""
 
     def services(self) -> tuple[Service, ...]:
@@ -113,11 +114,15 @@ class Chain(Protocol):
         """Ask the contract wallet at `address` (EIP-1271); False where there is none."""
 
     def send(self, call: UnsignedCall, signer: Signer) -> str:
-        """Sign and send `call` with a local key; returns the transaction hash."""
+        """Try, sign and send `call`; returns the transaction hash. One send at a time.
+
+        Raises TransactionReverted for what would fail, TransactionUncertain where the reply of the
+        node was lost. It is never sent a second time.
+        """
 
     def wait(self, transaction_hash: str, timeout: float = 120.0) -> Receipt:
-        """Wait until the transaction is mined.
+        """Wait until the transaction is mined, through outages too.
 
-        Raises TransactionReverted with the reason if it failed, RpcUnreachable after `timeout`
-        seconds.
+        Raises TransactionReverted with the reason if it failed, TransactionUncertain after
+        `timeout` seconds.
         """

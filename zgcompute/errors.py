@@ -4,7 +4,7 @@
     ├─ ConfigurationError · AmountError · InvalidAddress · InvalidToken · InvalidBody
     │  UnknownNetwork
     ├─ ChainError
-    │  ├─ RpcUnreachable (Transient) · RpcRefused · WrongNetwork
+    │  ├─ RpcUnreachable (Transient) · RpcRefused · WrongNetwork · TransactionUncertain
     │  └─ TransactionReverted
     │     └─ LedgerError
     │        LedgerMissing · SubAccountMissing · ServiceMissing · InsufficientBalance
@@ -97,6 +97,19 @@ class WrongNetwork(ChainError):
     """The node, wallet or transaction belongs to another chain id."""
 
     default_advice = "Switch to the network that is meant."
+
+
+class TransactionUncertain(ChainError):
+    """A transaction was sent, or may have been, and nobody knows yet how it ends.
+
+    Not `Transient`: to send the same once more could pay twice. `transaction_hash` is its hash.
+    """
+
+    default_advice = "Look the transaction up before you send it again."
+
+    def __init__(self, message: str, *, advice: str = "", transaction_hash: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.transaction_hash = transaction_hash
 
 
 class TransactionReverted(ChainError):

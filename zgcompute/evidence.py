@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from zgcompute import _reading as read
 from zgcompute.addresses import checksum
+from zgcompute.amounts import Neuron
 from zgcompute.errors import InvalidAddress, VerificationError
 from zgcompute.types import Service
 from zgcompute.verification import SignatureRecord, Verdict, judge_response
@@ -110,7 +111,7 @@ def _service(keys: dict[str, Any]) -> Service:
     )
 
 
-def _neuron(keys: dict[str, Any], name: str) -> int:
+def _neuron(keys: dict[str, Any], name: str) -> Neuron:
     amount = read.neuron(keys[name])
     if amount is None:
         raise TypeError(f"{name} is not an amount")

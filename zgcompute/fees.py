@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
 from zgcompute.additional_info import CacheBilling, PriceTier
-from zgcompute.amounts import MAX_NEURON
+from zgcompute.amounts import MAX_NEURON, HoldsMoney, Neuron
 from zgcompute.types import Service, Usage
 
 if TYPE_CHECKING:
@@ -31,20 +31,20 @@ _UNITS = {
 
 
 @dataclass(frozen=True, slots=True)
-class FeeLine:
+class FeeLine(HoldsMoney):
     """One line of a bill; `amount` is quantity * unit_price * multiplier // divisor, in neuron."""
 
     label: str
     quantity: int
     unit: str
-    unit_price: int
-    amount: int
+    unit_price: Neuron
+    amount: Neuron
     multiplier: int = 1
     divisor: int = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Fee:
+class Fee(HoldsMoney):
     """The exact fee of one request in neuron, with its explanation.
 
     `cached` is the part of `input` for tokens read from the provider's cache. `basis` says what
@@ -53,10 +53,10 @@ class Fee:
     whatever a provider claims: no settlement can carry more.
     """
 
-    total: int
-    input: int
-    output: int
-    cached: int
+    total: Neuron
+    input: Neuron
+    output: Neuron
+    cached: Neuron
     basis: str
     lines: tuple[FeeLine, ...]
     is_upper_bound: bool = False
@@ -225,8 +225,8 @@ def _hourly_write(cache: CacheBilling) -> tuple[int, int]:
 def _line(
     label: str, quantity: int, unit: str, price: int, multiplier: int = 1, divisor: int = 1
 ) -> FeeLine:
-    amount = quantity * price * multiplier // divisor
-    return FeeLine(label, quantity, unit, price, amount, multiplier, divisor)
+    amount = Neuron(quantity * price * multiplier // divisor)
+    return FeeLine(label, quantity, unit, Neuron(price), amount, multiplier, divisor)
 
 
 def _fee(basis: str, inputs: list[FeeLine], outputs: list[FeeLine], prices: Prices) -> Fee:
@@ -242,5 +242,5 @@ def _fee(basis: str, inputs: list[FeeLine], outputs: list[FeeLine], prices: Pric
     )
 
 
-def _sum(lines: Iterable[FeeLine]) -> int:
-    return min(sum(line.amount for line in lines), MAX_NEURON)
+def _sum(lines: Iterable[FeeLine]) -> Neuron:
+    return Neuron(min(sum(line.amount for line in lines), MAX_NEURON))

@@ -1,51 +1,36 @@
 """Asking a provider: every answer with its exact fee and what its signature proves.
 
 Either the broker's signer signs a session for it, or the caller brings a ready API key as
-`api_key` and no signer is needed.
+`api_key` and no signer is needed. A provider is named by its address, or given as the Service that
+was read before, which saves reading it again.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zgcompute import _orders
+from zgcompute._clients import ProviderClient
+from zgcompute._orders import Source, require_key_for
+from zgcompute._sessions import Sessions
 from zgcompute.addresses import checksum
-from zgcompute.bodies import chat_body, image_body
+from zgcompute.amounts import Neuron
+from zgcompute.answer_streams import AnswerStream
+from zgcompute.answers import ChatReply
 from zgcompute.checks import check_response
-from zgcompute.errors import (
-    InvalidBody,
-    InvalidToken,
-    ModelNotServed,
-    SessionExpired,
-    SessionInvalid,
-    SessionRevoked,
-    SubAccountMissing,
-)
-from zgcompute.pictures import MAX_PICTURES
-from zgcompute.priced_answers import (
-    Answer,
-    AnswerStream,
-    ImageAnswer,
-    Transcript,
-    priced_answer,
-    priced_images,
-    priced_transcript,
-)
+from zgcompute.errors import SessionExpired, SessionInvalid, SessionRevoked, SubAccountMissing
+from zgcompute.priced_answers import Answer, ImageAnswer, Origin, Transcript, check
 from zgcompute.session import MAX_EPHEMERAL, SessionRequest, SessionToken
-from zgcompute.transcripts import require_format
 from zgcompute.types import EPHEMERAL_TOKEN_ID, Address, Receipt, Service
-from zgcompute.uploads import Upload, form
 from zgcompute.verification import Verdict
 
 if TYPE_CHECKING:
     from zgcompute.broker import Broker
 
-RENEW_BEFORE_MS = 3_600_000  # a session with less than an hour left is replaced
-Source = bytes | str | Path  # a file's content, or where it is
+REFUSED_SESSION = (SessionExpired, SessionRevoked, SessionInvalid)
 
 
 class Inference:
@@ -53,40 +38,45 @@ class Inference:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._sessions: dict[Address, SessionToken] = {}
+        self.sessions = Sessions()
 
-    def session(self, provider: str) -> SessionToken:
+    def session(self, provider: str | Service) -> SessionToken:
         """Return a session of up to 24 hours, reused while an hour of it is left.
 
         Signs with the broker's signer; moves no money.
         """
-        address = checksum(provider)
-        token = self._sessions.get(address)
-        if token is None or token.expires_at_ms - _now_ms() < RENEW_BEFORE_MS:
-            token = self._signed(address, EPHEMERAL_TOKEN_ID, MAX_EPHEMERAL)
-            self._sessions[address] = token
-        return token
+        address = _address(provider)
+        with self.sessions.signing(address):
+            return self.sessions.usable(address) or self.sessions.keep(
+                self._signed(address, EPHEMERAL_TOKEN_ID, MAX_EPHEMERAL)
+            )
 
     def api_key(
-        self, provider: str, token_id: int, lifetime: timedelta | None = None
+        self, provider: str | Service, token_id: int, lifetime: timedelta | None = None
     ) -> SessionToken:
         """Return a new API key with the id `token_id` (0..254); None lives for ever.
 
         Keep note of the ids you use: two keys of one id are revoked together.
         """
-        return self._signed(checksum(provider), token_id, lifetime)
+        return self._signed(_address(provider), token_id, lifetime)
 
-    def revoke_all(self, provider: str) -> Receipt:
-        """Revoke every key and session with `provider`, by one transaction."""
-        chain = self._broker.chain
-        call = self._broker.calls.revoke_all_tokens(provider)
-        receipt = chain.wait(chain.send(call, self._broker.required_signer()))
-        self._sessions.pop(checksum(provider), None)
+    def revoke(self, provider: str | Service, *token_ids: int) -> Receipt:
+        """Revoke the API keys with these ids, by one transaction (revokeToken, revokeTokens)."""
+        return self._broker.send(
+            self._broker.calls.revoke_tokens(_address(provider), token_ids)
+            if len(token_ids) != 1
+            else self._broker.calls.revoke_token(_address(provider), token_ids[0])
+        )
+
+    def revoke_all(self, provider: str | Service) -> Receipt:
+        """Revoke every key and session with `provider`, by one transaction (revokeAllTokens)."""
+        receipt = self._broker.send(self._broker.calls.revoke_all_tokens(_address(provider)))
+        self.sessions.forget(_address(provider))
         return receipt
 
     def chat(
         self,
-        provider: str,
+        provider: str | Service,
         messages: Sequence[Mapping[str, Any]],
         *,
         model: str = "",
@@ -99,15 +89,16 @@ class Inference:
         the sub-account. Raises ProviderError subclasses, ServiceMissing, ModelNotServed.
         """
         client = self._broker.provider(provider)
-        chosen = _served_model(client.service, "chatbot", model)
-        body = chat_body(chosen, messages, stream=False, **parameters)
+        order = _orders.chat(
+            client.service, messages, model=model, stream=False, parameters=parameters
+        )
         with self._key(client.service.provider, api_key) as key:
-            reply = client.chat(key, body)
-        return priced_answer(client, chosen, reply, streamed=False)
+            reply = client.chat(key, order.body)
+        return self._answer(client, order.model, reply, streamed=False)
 
     def stream(
         self,
-        provider: str,
+        provider: str | Service,
         messages: Sequence[Mapping[str, Any]],
         *,
         model: str = "",
@@ -116,18 +107,19 @@ class Inference:
     ) -> AnswerStream:
         """Ask `provider` and give the answer's text as it arrives; else as `chat`."""
         client = self._broker.provider(provider)
-        chosen = _served_model(client.service, "chatbot", model)
-        body = chat_body(chosen, messages, stream=True, **parameters)
+        order = _orders.chat(
+            client.service, messages, model=model, stream=True, parameters=parameters
+        )
         stack = ExitStack()
         with self._key(client.service.provider, api_key) as key:
-            reading = stack.enter_context(client.stream(key, body))
+            reading = stack.enter_context(client.stream(key, order.body))
         return AnswerStream(
-            reading, lambda reply: priced_answer(client, chosen, reply, streamed=True), stack
+            reading, lambda reply: self._answer(client, order.model, reply, streamed=True), stack
         )
 
     def images(
         self,
-        provider: str,
+        provider: str | Service,
         prompt: str,
         *,
         n: int = 1,
@@ -144,16 +136,16 @@ class Inference:
         where what came is no picture.
         """
         client = self._broker.provider(provider)
-        chosen = _served_model(client.service, "text-to-image", model)
-        choices = {"n": _whole(n), "size": size, "response_format": response_format}
-        body = image_body(chosen, prompt, **choices, **parameters)
+        choices = {"size": size, "response_format": response_format, **parameters}
+        order = _orders.images(client.service, prompt, n=n, model=model, parameters=choices)
         with self._key(client.service.provider, api_key) as key:
-            reply = client.images(key, body)
-        return priced_images(client, chosen, reply, billed=n)
+            reply = client.images(key, order.body)
+        verdict, origin = check(client, reply, order.model), self._origin(client, order.model)
+        return ImageAnswer.of(reply, verdict, origin, billed=order.billed)
 
-    def edit_image(
+    def edit(
         self,
-        provider: str,
+        provider: str | Service,
         image: Source,
         prompt: str,
         *,
@@ -168,17 +160,16 @@ class Inference:
         Raises InvalidBody for what is not a PNG, JPEG or WebP, or is too large to send.
         """
         client = self._broker.provider(provider)
-        chosen = _served_model(client.service, "image-editing", model)
-        fields = {"model": chosen, "prompt": prompt, "size": size}
-        fields |= {"response_format": response_format, **parameters}
-        order = form(fields, "image", Upload.picture(image))
+        choices = {"size": size, "response_format": response_format, **parameters}
+        order = _orders.edit(client.service, image, prompt, model=model, parameters=choices)
         with self._key(client.service.provider, api_key) as key:
-            reply = client.edit_image(key, order)
-        return priced_images(client, chosen, reply, billed=1)  # a form cannot order more (§5.1)
+            reply = client.edit_image(key, order.form)
+        verdict, origin = check(client, reply, order.model), self._origin(client, order.model)
+        return ImageAnswer.of(reply, verdict, origin, billed=order.billed)
 
     def transcribe(
         self,
-        provider: str,
+        provider: str | Service,
         recording: Source,
         *,
         response_format: str = "json",
@@ -193,17 +184,16 @@ class Inference:
         is billed as one second. Raises like `chat`, and InvalidBody for what is no sound file.
         """
         client = self._broker.provider(provider)
-        chosen = _served_model(client.service, "speech-to-text", model)
-        wanted = require_format(response_format)
-        fields = {"model": chosen, "response_format": wanted, "language": language, **parameters}
-        order = form(fields, "file", Upload.recording(recording))
+        choices = {"response_format": response_format, "language": language, **parameters}
+        order = _orders.transcription(client.service, recording, model=model, parameters=choices)
         with self._key(client.service.provider, api_key) as key:
-            reply = client.transcribe(key, order, wanted)
-        return priced_transcript(client, chosen, reply)
+            reply = client.transcribe(key, order.form, response_format)
+        verdict, origin = check(client, reply, order.model), self._origin(client, order.model)
+        return Transcript.of(reply, verdict, origin)
 
     def verify_response(
         self,
-        provider: str,
+        provider: str | Service,
         response_id: str,
         *,
         request_sha256: str,
@@ -222,7 +212,7 @@ class Inference:
             model=model,
         )
 
-    def unsettled_fee(self, provider: str) -> int:
+    def unsettled_fee(self, provider: str | Service) -> Neuron:
         """Neuron that the provider says the wallet owes and has not settled yet."""
         client = self._broker.provider(provider)
         return client.unsettled_fee(self._broker.address(), self.session(provider).api_key)
@@ -231,13 +221,23 @@ class Inference:
     def _key(self, provider: Address, api_key: str) -> Iterator[str]:
         """The key to send: the given one, or a session's, which is forgotten once refused."""
         if api_key:
-            yield _key_for(provider, api_key)
+            yield require_key_for(provider, api_key)
             return
+        key = self.session(provider).api_key
         try:
-            yield self.session(provider).api_key
-        except (SessionExpired, SessionRevoked, SessionInvalid):
-            self._sessions.pop(provider, None)  # the next call signs a new one
+            yield key
+        except REFUSED_SESSION:
+            self.sessions.forget(provider, key)  # the next call signs a new one
             raise
+
+    def _answer(
+        self, client: ProviderClient, model: str, reply: ChatReply, *, streamed: bool
+    ) -> Answer:
+        verdict = check(client, reply.outcome, model)
+        return Answer.of(reply, verdict, self._origin(client, model), streamed=streamed)
+
+    def _origin(self, client: ProviderClient, model: str) -> Origin:
+        return Origin.of(self._broker.network, client, model)
 
     def _signed(self, provider: Address, token_id: int, lifetime: timedelta | None) -> SessionToken:
         signer = self._broker.required_signer()
@@ -257,36 +257,5 @@ class Inference:
             return 0
 
 
-def _key_for(provider: Address, api_key: str) -> str:
-    """Check that the key is for `provider`: any other could spend with it where it is for."""
-    token = SessionToken.parse(api_key)
-    if token.provider != provider:
-        raise InvalidToken(
-            f"The API key is for the provider {token.provider}, not for {provider}.",
-            advice="Use a key that was made for this provider.",
-        )
-    return api_key
-
-
-def _served_model(service: Service, service_type: str, model: str) -> str:
-    """Check the model here: five wrong names within five minutes block a user for an hour."""
-    if service.info.multi_model:
-        return model or service.model
-    if service.service_type != service_type:
-        raise ModelNotServed(
-            f"This provider's service is {service.service_type!r}, not {service_type!r}.",
-            advice=f"Choose a provider of {service_type}.",
-        )
-    if model and model != service.model:
-        raise ModelNotServed(f"This provider serves {service.model!r}, not {model!r}.")
-    return service.model
-
-
-def _whole(n: int) -> int:
-    if isinstance(n, bool) or not 1 <= n <= MAX_PICTURES:
-        raise InvalidBody(f"One order is for 1 to {MAX_PICTURES} pictures.")
-    return n
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+def _address(provider: str | Service) -> Address:
+    return provider.provider if isinstance(provider, Service) else checksum(provider)

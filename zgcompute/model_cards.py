@@ -7,6 +7,7 @@ from typing import Any
 
 from zgcompute import _reading as read
 from zgcompute.additional_info import CacheBilling, PriceTier
+from zgcompute.amounts import Neuron
 from zgcompute.errors import MalformedReply
 
 
@@ -31,9 +32,9 @@ class ModelCard:
     input_modalities: tuple[str, ...] = ()
     output_modalities: tuple[str, ...] = ()
     supported_parameters: tuple[str, ...] = ()
-    prompt_price: int | None = None
-    completion_price: int | None = None
-    image_price: int | None = None
+    prompt_price: Neuron | None = None
+    completion_price: Neuron | None = None
+    image_price: Neuron | None = None
     tiers: tuple[PriceTier, ...] = ()
     cache_billing: CacheBilling | None = None
     requests_per_minute: int | None = None

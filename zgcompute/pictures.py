@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -72,13 +72,31 @@ def parse_pictures(
     service: Service, request_sha256: str, body: bytes, *, key: str, fetch: Fetch
 ) -> ImageReply:
     """As `parse_images`, where only the hash of the request is known any longer."""
+    reading = reading_pictures(service, request_sha256, body, key=key)
+    try:
+        path = next(reading)
+        while True:
+            path = reading.send(fetch(path))
+    except StopIteration as done:
+        reply: ImageReply = done.value
+        return reply
+
+
+def reading_pictures(
+    service: Service, request_sha256: str, body: bytes, *, key: str
+) -> Generator[str, bytes, ImageReply]:
+    """As `parse_pictures`, for whoever fetches in another way.
+
+    Yields the path of each stored picture and is sent its bytes; returns the reply.
+    """
     reply = read.json_object(body)
     items = read.items(read.mapping(reply).get("data"), limit=MAX_PICTURES + 1)
     if not items or len(items) > MAX_PICTURES:
         raise MalformedReply("The provider's reply holds no pictures, or far too many.")
     entries = [read.mapping(item) for item in items]
+    pictures = yield from _pictures(service, entries)
     return ImageReply(
-        pictures=tuple(_pictures(service, entries, fetch)),
+        pictures=pictures,
         response_id=read.text(key, limit=200),
         request_sha256=request_sha256,
         body_sha256=sha256(body).hexdigest(),
@@ -86,17 +104,22 @@ def parse_pictures(
     )
 
 
-def _pictures(service: Service, entries: list[dict[str, Any]], fetch: Fetch) -> Iterator[Picture]:
+def _pictures(
+    service: Service, entries: list[dict[str, Any]]
+) -> Generator[str, bytes, tuple[Picture, ...]]:
+    found: list[Picture] = []
     left = MAX_BYTES
     for entry in entries:
-        content = _decoded(entry) if _is_inline(entry) else fetch(_stored_path(service, entry))
+        content = _decoded(entry) if _is_inline(entry) else (yield _stored_path(service, entry))
         left -= len(content)
         if left < 0:
             raise ReplyTooLarge(f"The provider sent more than {MAX_BYTES >> 20} MB of pictures.")
         kind = picture_type(content)
         if kind is None:
             raise MalformedReply("The provider sent something else than a PNG, JPEG or WebP.")
-        yield Picture(content, kind[0], read.prose(entry.get("revised_prompt"), limit=4000))
+        prompt = read.prose(entry.get("revised_prompt"), limit=4000)
+        found.append(Picture(content, kind[0], prompt))
+    return tuple(found)
 
 
 def _is_inline(entry: dict[str, Any]) -> bool:

@@ -1,163 +1,252 @@
-"""Answers as callers get them: with their exact fee and what their signature proves."""
+"""Answers as callers get them: with their exact fee, their evidence and what it proves.
+
+Those of an AsyncBroker are the same, but that `verify` is awaited.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
-from typing import Protocol
+import time
+from dataclasses import dataclass, field
+from typing import Any, Self, TypeAlias
 
-from zgcompute.answers import ChatDelta, ChatOutcome, ChatReply
-from zgcompute.checks import SignatureSource, check_images, check_response
-from zgcompute.errors import Error
+from zgcompute.answers import ChatOutcome, ChatReply
+from zgcompute.checks import (
+    AsyncSignatureSource,
+    SignatureSource,
+    async_check_images,
+    async_check_response,
+    check_images,
+    check_response,
+)
 from zgcompute.fees import Fee, chat_fee, image_fee, speech_fee
-from zgcompute.model_cards import ModelCard
+from zgcompute.networks import Network
 from zgcompute.pictures import ImageReply, Picture
 from zgcompute.transcripts import SpeechReply
-from zgcompute.uploads import Form
-from zgcompute.verification import Verdict
+from zgcompute.verification import Verdict, judge_images, judge_response
+
+Signed: TypeAlias = ChatOutcome | SpeechReply | ImageReply  # whose hashes a signature is of
 
 
-class Reading(Protocol):
-    """An answer that is being read: its deltas once, then its outcome."""
+class Origin:
+    """Where an answer came from, for checking it again: its network, and the provider's client.
 
-    def __iter__(self) -> Iterator[ChatDelta]: ...
-
-    @property
-    def outcome(self) -> ChatOutcome: ...
-
-
-class ProviderClient(SignatureSource, Protocol):
-    """What the broker needs of a provider: `providers.Provider` or `testing.FakeProvider`."""
-
-    def models(self) -> tuple[ModelCard, ...]: ...
-
-    def quote(self) -> bytes: ...
-
-    def attestation_report(self, model: str) -> bytes: ...
-
-    def chat(self, api_key: str, body: bytes) -> ChatReply: ...
-
-    def stream(self, api_key: str, body: bytes) -> AbstractContextManager[Reading]: ...
-
-    def images(self, api_key: str, body: bytes) -> ImageReply: ...
-
-    def edit_image(self, api_key: str, form: Form) -> ImageReply: ...
-
-    def transcribe(self, api_key: str, form: Form, response_format: str) -> SpeechReply: ...
-
-    def unsettled_fee(self, user: str, api_key: str) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer with its exact fee and what its signature proves."""
-
-    text: str
-    reasoning: str
-    fee: Fee
-    verdict: Verdict
-    outcome: ChatOutcome
-
-
-@dataclass(frozen=True, slots=True)
-class ImageAnswer:
-    """Pictures with their exact fee and what their signature proves."""
-
-    pictures: tuple[Picture, ...]
-    fee: Fee
-    verdict: Verdict
-    reply: ImageReply
-
-
-@dataclass(frozen=True, slots=True)
-class Transcript:
-    """What was said in a recording, with its exact fee and what its signature proves."""
-
-    text: str
-    fee: Fee
-    verdict: Verdict
-    reply: SpeechReply
-
-
-class AnswerStream:
-    """An answer on its way: iterate once over its text, then read `answer`.
-
-    Reading to the end closes it; who leaves early closes it with `close`, or by `with`. Leaving
-    ends the reading, not the billing.
+    A pickled or copied one forgets the client, which holds connections.
     """
 
-    def __init__(
-        self, reading: Reading, conclude: Callable[[ChatReply], Answer], stack: ExitStack
-    ) -> None:
-        self._reading = reading
-        self._conclude = conclude
-        self._stack = stack
-        self._is_begun = False
-        self._answer: Answer | None = None
+    __slots__ = ("chain_id", "client", "model", "network")
 
-    def __iter__(self) -> Iterator[str]:
-        if self._is_begun:
-            raise Error("The answer was read already.", advice="Ask again, or keep its text.")
-        self._is_begun = True
-        return self._pieces()
+    def __init__(self, network: str, chain_id: int, model: str, client: Any = None) -> None:
+        self.network, self.chain_id = network, chain_id
+        self.model, self.client = model, client
+
+    @classmethod
+    def of(cls, network: Network, client: Any, model: str) -> Origin:
+        return cls(network.slug, network.chain_id, model, client)
+
+    def __reduce__(self) -> tuple[type[Origin], tuple[str, int, str]]:
+        return Origin, (self.network, self.chain_id, self.model)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Priced:
+    fee: Fee
+    verdict: Verdict
+    checked_at: int
+    origin: Origin = field(repr=False, compare=False)
 
     @property
-    def answer(self) -> Answer:
-        """The whole answer with its fee and verdict; raises Error until all of it was read."""
-        if self._answer is None:
-            raise Error("The answer is not complete.", advice="Read the stream to its end first.")
-        return self._answer
+    def signed(self) -> Signed:
+        """The facts that a signature is compared with."""
+        raise NotImplementedError
 
-    def close(self) -> None:
-        """Stop reading."""
-        self._stack.close()
+    @property
+    def response_id(self) -> str:
+        """The id under which the provider keeps the signature, for about 20 minutes."""
+        return self.signed.response_id
 
-    def __enter__(self) -> AnswerStream:
-        return self
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """What `verdict` rests on, ready for JSON: `evidence.verify_evidence` judges it again.
 
-    def __exit__(self, *error: object) -> None:
-        self.close()
+        Written to a file it is what `python -m zgcompute verify-evidence FILE` checks.
+        """
+        return self.verdict.to_evidence(
+            network=self.origin.network,
+            chain_id=self.origin.chain_id,
+            response_id=self.response_id,
+            checked_at=self.checked_at,
+        )
 
-    def _pieces(self) -> Iterator[str]:
-        deltas: list[ChatDelta] = []
-        with self._stack:
-            for delta in self._reading:
-                deltas.append(delta)
-                if delta.text:
-                    yield delta.text
-        text, reasoning = "".join(d.text for d in deltas), "".join(d.reasoning for d in deltas)
-        self._answer = self._conclude(ChatReply(text, reasoning, self._reading.outcome))
+    @property
+    def _awaits_signature(self) -> bool:
+        return self.verdict.can_retry and self.origin.client is not None
 
-
-def priced_answer(
-    client: ProviderClient, model: str, reply: ChatReply, *, streamed: bool
-) -> Answer:
-    """Price a chat answer and check its signature."""
-    fee = chat_fee(client.service, reply.outcome.usage, reply.text, streamed=streamed)
-    verdict = _checked(client, model, reply.outcome)
-    return Answer(reply.text, reply.reasoning, fee, verdict, reply.outcome)
-
-
-def priced_images(
-    client: ProviderClient, model: str, reply: ImageReply, *, billed: int
-) -> ImageAnswer:
-    """Price `billed` pictures and check their signature."""
-    fee = image_fee(client.service, billed)
-    return ImageAnswer(reply.pictures, fee, check_images(client, reply, model=model), reply)
+    def _judged(self) -> Verdict:
+        """Judge again what is here already."""
+        verdict, signed = self.verdict, self.signed
+        if isinstance(signed, ImageReply):
+            return judge_images(
+                verdict.service, verdict.record, signed, not_checked_reason=verdict.reason
+            )
+        return judge_response(
+            verdict.service,
+            verdict.record,
+            request_sha256=signed.request_sha256,
+            response_sha256=signed.response_sha256,
+            not_checked_reason=verdict.reason,
+        )
 
 
-def priced_transcript(client: ProviderClient, model: str, reply: SpeechReply) -> Transcript:
-    """Price a transcript and check its signature."""
-    fee = speech_fee(client.service, seconds=reply.seconds or 0, usage=reply.usage)
-    return Transcript(reply.text, fee, _checked(client, model, reply), reply)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Verifiable(_Priced):
+    def verify(self) -> Verdict:
+        """Judge the answer again from the kept hashes and signature, asking nobody.
+
+        Where the signature could not be had, and still may be, the provider is asked for it.
+        """
+        if not self._awaits_signature:
+            return self._judged()
+        return check(self.origin.client, self.signed, self.origin.model)
 
 
-def _checked(client: ProviderClient, model: str, reply: ChatOutcome | SpeechReply) -> Verdict:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _AsyncVerifiable(_Priced):
+    async def verify(self) -> Verdict:
+        """Judge the answer again from the kept hashes and signature, asking nobody.
+
+        Where the signature could not be had, and still may be, the provider is asked for it.
+        """
+        if not self._awaits_signature:
+            return self._judged()
+        return await async_check(self.origin.client, self.signed, self.origin.model)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ChatAnswer(_Priced):
+    text: str
+    reasoning: str
+    outcome: ChatOutcome
+
+    @property
+    def signed(self) -> ChatOutcome:
+        return self.outcome
+
+    @classmethod
+    def of(cls, reply: ChatReply, verdict: Verdict, origin: Origin, *, streamed: bool) -> Self:
+        """Price a chat answer whose signature gave `verdict`."""
+        return cls(
+            text=reply.text,
+            reasoning=reply.reasoning,
+            outcome=reply.outcome,
+            fee=chat_fee(verdict.service, reply.outcome.usage, reply.text, streamed=streamed),
+            verdict=verdict,
+            checked_at=_now(),
+            origin=origin,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ImageAnswer(_Priced):
+    pictures: tuple[Picture, ...]
+    reply: ImageReply
+
+    @property
+    def signed(self) -> ImageReply:
+        return self.reply
+
+    @classmethod
+    def of(cls, reply: ImageReply, verdict: Verdict, origin: Origin, *, billed: int) -> Self:
+        """Price `billed` pictures whose signature gave `verdict`."""
+        return cls(
+            pictures=reply.pictures,
+            reply=reply,
+            fee=image_fee(verdict.service, billed),
+            verdict=verdict,
+            checked_at=_now(),
+            origin=origin,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Transcript(_Priced):
+    text: str
+    reply: SpeechReply
+
+    @property
+    def signed(self) -> SpeechReply:
+        return self.reply
+
+    @classmethod
+    def of(cls, reply: SpeechReply, verdict: Verdict, origin: Origin) -> Self:
+        """Price a transcript whose signature gave `verdict`."""
+        return cls(
+            text=reply.text,
+            reply=reply,
+            fee=speech_fee(verdict.service, seconds=reply.seconds or 0, usage=reply.usage),
+            verdict=verdict,
+            checked_at=_now(),
+            origin=origin,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer(_ChatAnswer, _Verifiable):
+    """A whole answer with its exact fee and what its signature proves.
+
+    `checked_at` is when `verdict` was given, in Unix seconds.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageAnswer(_ImageAnswer, _Verifiable):
+    """Pictures with their exact fee and what their signature proves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript(_Transcript, _Verifiable):
+    """What was said in a recording, with its exact fee and what its signature proves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsyncAnswer(_ChatAnswer, _AsyncVerifiable):
+    """An Answer of an AsyncBroker."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsyncImageAnswer(_ImageAnswer, _AsyncVerifiable):
+    """An ImageAnswer of an AsyncBroker."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsyncTranscript(_Transcript, _AsyncVerifiable):
+    """A Transcript of an AsyncBroker."""
+
+
+def check(client: SignatureSource, signed: Signed, model: str) -> Verdict:
+    """Fetch the signature of an answer and judge it."""
+    if isinstance(signed, ImageReply):
+        return check_images(client, signed, model=model)
     return check_response(
         client,
-        reply.response_id,
-        request_sha256=reply.request_sha256,
-        response_sha256=reply.response_sha256,
+        signed.response_id,
+        request_sha256=signed.request_sha256,
+        response_sha256=signed.response_sha256,
         model=model,
     )
+
+
+async def async_check(client: AsyncSignatureSource, signed: Signed, model: str) -> Verdict:
+    """As `check`, in an event loop."""
+    if isinstance(signed, ImageReply):
+        return await async_check_images(client, signed, model=model)
+    return await async_check_response(
+        client,
+        signed.response_id,
+        request_sha256=signed.request_sha256,
+        response_sha256=signed.response_sha256,
+        model=model,
+    )
+
+
+def _now() -> int:
+    return int(time.time())

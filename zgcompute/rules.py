@@ -29,8 +29,18 @@ def require_new_ledger(amount: int, state: WalletState, constants: Constants) ->
 
 def require_deposit(amount: int, state: WalletState, constants: Constants) -> None:
     """A deposit (depositFund): raises BelowMinimum, InsufficientBalance."""
+    require_deposit_for(amount, state, constants, has_ledger=state.ledger is not None)
+
+
+def require_deposit_for(
+    amount: int, state: WalletState, constants: Constants, *, has_ledger: bool
+) -> None:
+    """A deposit of this wallet for a recipient who has a ledger or not (depositFundFor).
+
+    Raises BelowMinimum, InsufficientBalance.
+    """
     minimum = constants.min_account_balance
-    if state.ledger is None and amount < minimum:
+    if not has_ledger and amount < minimum:
         raise BelowMinimum(
             f"The first deposit creates the ledger and must be at least {exact(minimum)} 0G.",
             advice=f"Deposit {exact(minimum)} 0G or more.",
@@ -90,6 +100,17 @@ def require_refund(amount: int, state: WalletState, constants: Constants) -> Led
             f"{exact(minimum)} 0G.",
             advice=f"Refund all {exact(ledger.available)} 0G"
             + (f", or at most {exact(at_most)} 0G." if at_most > 0 else "."),
+        )
+    return ledger
+
+
+def require_empty(state: WalletState) -> Ledger:
+    """A deletion of the ledger (deleteLedger); raises LedgerMissing, LedgerError."""
+    ledger = required_ledger(state)
+    if ledger.total:
+        raise LedgerError(
+            f"The ledger still holds {exact(ledger.total)} 0G.",
+            advice="Retrieve what is locked with providers, and refund all of it, first.",
         )
     return ledger
 

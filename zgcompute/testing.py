@@ -14,12 +14,19 @@ from dataclasses import replace
 from zgcompute._fake_blocks import FEE, FakeBlocks
 from zgcompute._fake_state import State
 from zgcompute.addresses import checksum
+from zgcompute.amounts import Neuron
 from zgcompute.calls import Calls
 from zgcompute.contract_errors import explain
-from zgcompute.errors import ChainError, RpcUnreachable, TransactionReverted, WrongNetwork
+from zgcompute.errors import (
+    ChainError,
+    RpcUnreachable,
+    TransactionReverted,
+    TransactionUncertain,
+    WrongNetwork,
+)
 from zgcompute.networks import DEVNET, Network
 from zgcompute.signers import Signer
-from zgcompute.testing_providers import FakeProvider, Fault, fake_service
+from zgcompute.testing_providers import AsyncFakeProvider, FakeProvider, Fault, fake_service
 from zgcompute.types import (
     Address,
     Block,
@@ -35,11 +42,19 @@ from zgcompute.types import (
     WalletState,
 )
 
-__all__ = ["CONSTANTS", "FEE", "FakeChain", "FakeProvider", "Fault", "fake_service"]
+__all__ = [
+    "CONSTANTS",
+    "FEE",
+    "AsyncFakeProvider",
+    "FakeChain",
+    "FakeProvider",
+    "Fault",
+    "fake_service",
+]
 
 CONSTANTS = Constants(
-    min_account_balance=3 * 10**18,
-    min_transfer_amount=10**18,
+    min_account_balance=Neuron(3 * 10**18),
+    min_transfer_amount=Neuron(10**18),
     max_providers_per_batch=20,
     max_providers_per_user=50,
     lock_time=86_400,
@@ -49,8 +64,9 @@ CONSTANTS = Constants(
 class FakeChain:
     """A chain in memory that implements `chain.Chain`, with the contracts' rules.
 
-    `down = True` makes every read and send raise RpcUnreachable. Every transaction costs its
-    sender FEE neuron. `calls` builds calls for this chain; `apply` and `submit` send them.
+    `down = True` makes every read and send raise RpcUnreachable, and ends waiting. Every
+    transaction costs its sender FEE neuron. `calls` builds calls for this chain; `apply` and
+    `submit` send them.
     """
 
     def __init__(self, network: Network = DEVNET, constants: Constants = CONSTANTS) -> None:
@@ -94,8 +110,8 @@ class FakeChain:
     def block_number(self) -> int:
         return self.block().number
 
-    def balance(self, address: str) -> int:
-        return self._state().wallets.get(checksum(address), 0)
+    def balance(self, address: str) -> Neuron:
+        return Neuron(self._state().wallets.get(checksum(address), 0))
 
     def services(self) -> tuple[Service, ...]:
         return tuple(self._state().services.values())
@@ -179,9 +195,14 @@ class FakeChain:
         return self.apply(call, signer.address)
 
     def wait(self, transaction_hash: str, timeout: float = 120.0) -> Receipt:
-        receipt = self.receipt(transaction_hash)
+        receipt = None if self.down else self.receipt(transaction_hash)
         if receipt is None:
-            raise RpcUnreachable(f"The transaction {transaction_hash} was not mined.")
+            raise TransactionUncertain(
+                "The transaction was not seen in a block.",
+                advice=f"The transaction {transaction_hash} was sent and may still be mined: look "
+                "it up before you send it again.",
+                transaction_hash=transaction_hash,
+            )
         reason = self.revert_reason(transaction_hash)
         if reason is not None:
             raise reason

@@ -15,8 +15,10 @@ from hashlib import sha256
 from typing import Any
 
 from zgcompute import _fake_media as media
+from zgcompute._fake_async import AsyncFakeProvider
 from zgcompute._fake_chat import FakeStream, break_off
 from zgcompute._fake_faults import NOT_FOUND, REFUSALS, Fault
+from zgcompute.amounts import Neuron
 from zgcompute.answers import ChatReply
 from zgcompute.errors import ProviderUnreachable
 from zgcompute.fees import image_fee, speech_fee
@@ -31,7 +33,15 @@ from zgcompute.types import Address, Service
 from zgcompute.uploads import Form
 from zgcompute.verification import SignatureRecord
 
-__all__ = ["DEFAULT_ANSWER", "STRANGERS_KEY", "TEE_KEY", "FakeProvider", "Fault", "fake_service"]
+__all__ = [
+    "DEFAULT_ANSWER",
+    "STRANGERS_KEY",
+    "TEE_KEY",
+    "AsyncFakeProvider",
+    "FakeProvider",
+    "Fault",
+    "fake_service",
+]
 
 TEE_KEY = "0x" + "7e" * 32
 STRANGERS_KEY = "0x" + "5f" * 32
@@ -49,8 +59,8 @@ def fake_service(**changes: Any) -> Service:
         provider=Address("0x3333333333333333333333333333333333333333"),
         service_type="chatbot",
         url="https://aurora.example",
-        input_price=400_000_000_000,
-        output_price=1_600_000_000_000,
+        input_price=Neuron(400_000_000_000),
+        output_price=Neuron(1_600_000_000_000),
         updated_at=1_750_000_000,
         model="test-chat",
         verifiability="TeeML",
@@ -62,7 +72,7 @@ def fake_service(**changes: Any) -> Service:
 
 
 class FakeProvider:
-    """Stands in for Provider and for AsyncProvider; `fault` may be changed at any time.
+    """Stands in for Provider, and for AsyncProvider's streams; `fault` may change at any time.
 
     `bodies` holds what was sent, `unsettled` the neuron not yet settled. The fault acts on answers
     begun while it is set. `delay` is seconds before each chunk of a stream. An `older_build` signs
@@ -117,10 +127,10 @@ class FakeProvider:
             raise refusal(400, NOT_FOUND)
         return self._records[key]
 
-    def unsettled_fee(self, user: str, api_key: str) -> int:
+    def unsettled_fee(self, user: str, api_key: str) -> Neuron:
         self._require_reachable()
         authorization(api_key)
-        return self.unsettled
+        return Neuron(self.unsettled)
 
     def chat(self, api_key: str, body: bytes) -> ChatReply:
         stream = FakeStream(self, self._accept(api_key, body), body)

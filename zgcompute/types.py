@@ -1,7 +1,8 @@
 """The values that cross the SDK's borders: frozen mirrors of contract structs and chain facts.
 
-Amounts are neuron (int), times are Unix seconds unless a name ends in `_ms`, addresses are
-EIP-55 checksummed text. Everything that came from the chain is as hostile as its author.
+Amounts are neuron (`amounts.Neuron`, an int), times are Unix seconds unless a name ends in `_ms`,
+addresses are EIP-55 checksummed text. Everything that came from the chain is as hostile as
+its author.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from functools import cached_property
 from typing import Any, NewType
 
 from zgcompute.additional_info import AdditionalInfo
+from zgcompute.amounts import HoldsMoney, Neuron
 
 Address = NewType("Address", str)
 
@@ -20,14 +22,14 @@ EPHEMERAL_TOKEN_ID = 255  # PROTOCOL: ids 0..254 are persistent API keys
 
 
 @dataclass(frozen=True)
-class Service:
+class Service(HoldsMoney):
     """One provider's registered service (contract struct `Service`)."""
 
     provider: Address
     service_type: str
     url: str
-    input_price: int
-    output_price: int
+    input_price: Neuron
+    output_price: Neuron
     updated_at: int
     model: str
     verifiability: str
@@ -52,32 +54,32 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class Ledger(HoldsMoney):
     """A user's main account (LedgerManager.getLedger)."""
 
     user: Address
-    available: int
-    total: int
+    available: Neuron
+    total: Neuron
     additional_info: str = ""
 
     @property
-    def locked(self) -> int:
+    def locked(self) -> Neuron:
         """Neuron held in sub-accounts of all service kinds."""
         return self.total - self.available
 
 
 @dataclass(frozen=True, slots=True)
-class Refund:
+class Refund(HoldsMoney):
     """Neuron on their way back from a sub-account, payable at created_at + lock time."""
 
     index: int
-    amount: int
+    amount: Neuron
     created_at: int
     processed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class SubAccount:
+class SubAccount(HoldsMoney):
     """What a user has locked with one provider (contract struct `Account`).
 
     `refunds` holds only the active ones: refunds[0 .. validRefundsLength) of the contract.
@@ -86,8 +88,8 @@ class SubAccount:
     user: Address
     provider: Address
     nonce: int
-    balance: int
-    pending_refund: int
+    balance: Neuron
+    pending_refund: Neuron
     refunds: tuple[Refund, ...]
     acknowledged: bool
     generation: int
@@ -95,7 +97,7 @@ class SubAccount:
     additional_info: str = ""
 
     @property
-    def free(self) -> int:
+    def free(self) -> Neuron:
         """Neuron a provider can count on: balance without what is being refunded."""
         return self.balance - self.pending_refund
 
@@ -104,11 +106,11 @@ class SubAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class WalletState:
+class WalletState(HoldsMoney):
     """Everything the chain knows about one user, read at the height `block_number`."""
 
     user: Address
-    balance: int
+    balance: Neuron
     ledger: Ledger | None
     sub_accounts: tuple[SubAccount, ...]
     block_number: int = 0
@@ -125,24 +127,24 @@ class Contracts:
 
 
 @dataclass(frozen=True, slots=True)
-class Constants:
+class Constants(HoldsMoney):
     """The contracts' rules as numbers, read from the chain (never assumed)."""
 
-    min_account_balance: int
-    min_transfer_amount: int
+    min_account_balance: Neuron
+    min_transfer_amount: Neuron
     max_providers_per_batch: int
     max_providers_per_user: int
     lock_time: int
 
 
 @dataclass(frozen=True, slots=True)
-class UnsignedCall:
+class UnsignedCall(HoldsMoney):
     """A contract call ready for somebody else to sign and send."""
 
     chain_id: int
     to: Address
     data: str
-    value: int
+    value: Neuron
     function: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
@@ -156,14 +158,14 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Transaction:
+class Transaction(HoldsMoney):
     """A transaction as the chain shows it; `block_number` is None while it waits."""
 
     hash: str
     sender: Address
     to: Address | None
     data: str
-    value: int
+    value: Neuron
     nonce: int
     block_number: int | None
 
@@ -178,8 +180,8 @@ class Receipt:
     gas_price: int
 
     @property
-    def network_fee(self) -> int:
-        return self.gas_used * self.gas_price
+    def network_fee(self) -> Neuron:
+        return Neuron(self.gas_used * self.gas_price)
 
 
 @dataclass(frozen=True, slots=True)

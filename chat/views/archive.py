@@ -13,12 +13,14 @@ from django.views.decorators.http import require_GET, require_POST
 
 from chat.access import conversation_for
 from chat.exporting import to_json, to_markdown
-from chat.forms import ImportForm
+from chat.forms import MAX_IMPORT, ImportForm
 from chat.importing import import_file
 from chat.models import Conversation
+from chat.pictures import bytes_in
 from chat.reading import ImportRefused
 from chat.rooms import history_context, wallet_of
 from marketplace.network import network_or_404
+from marketplace.problems import problem
 
 
 @require_GET
@@ -28,13 +30,18 @@ def export_all(request: HttpRequest, network: str) -> HttpResponse:
     wallet = wallet_of(request)
     if wallet is None:
         raise Http404("Sign in to export your conversations.")
-    text = to_json(network, Conversation.objects.of(wallet, network))
+    conversations = Conversation.objects.of(wallet, network)
+    if bytes_in(conversations) * 4 // 3 > MAX_IMPORT:
+        words = "With all their pictures your conversations are larger than one file may be."
+        remedy = "Export them one by one: open a conversation and choose Export as JSON."
+        return problem(request, words, remedy, title="Not exported", status=422)
+    text = to_json(network, conversations)
     return _file(text, f"conversations-{network}.json", "application/json")
 
 
 @require_GET
 def export_json(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
-    """One conversation with all its branches, receipts and evidence."""
+    """One conversation with all its branches, pictures, receipts and evidence."""
     conversation = conversation_for(request.user, network, pk)
     return _file(to_json(network, [conversation]), _name(conversation, "json"), "application/json")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -11,10 +11,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from chat import branches, turns
 from chat.access import message_for, question_for
+from chat.attaching import attached
 from chat.forms import QuestionForm
 from chat.models import Message
 from chat.passages import turn_of
-from chat.rooms import room, service_of, turn_context
+from chat.rooms import offer_of, room_of, service_of, turn_context
 from chat.turns import TurnRefused
 from chat.views.sending import refused, require, run, shown_branch
 from marketplace.fragments import wants_fragment
@@ -25,7 +26,7 @@ def message(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
     """Lead to a message on its branch; a page that was editing it gets the question back."""
     found = message_for(request.user, network, pk)
     if wants_fragment(request) and (answer := _answer_to(found)):
-        place = room(request, network, service_of(found.conversation))
+        place = room_of(request, found.conversation)
         context = {"conversation": found.conversation, **turn_context(turn_of(answer), place)}
         return render(request, "chat/_question.html", context)
     page = reverse("chat:conversation", args=(network, found.conversation_id))
@@ -47,12 +48,14 @@ def edit(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
     conversation = question.conversation
     if request.method == "GET":
         template = "chat/_edit.html" if wants_fragment(request) else "chat/edit.html"
-        context = {"question": question, "conversation": conversation, "turn_key": uuid4()}
+        place = room_of(request, conversation)
+        context = {"question": question, "conversation": conversation, "room": place}
         return render(request, template, {"section": "chat", **context})
-    form = QuestionForm(request.POST)
+    form = QuestionForm(request.POST, request.FILES)
     try:
-        require(request, service_of(conversation), form)
-        run(turns.edit(question, key=form.key, text=form.cleaned_data["text"]))
+        wallet = require(request, service_of(conversation), form)
+        shown = attached(form, wallet, network, offer_of(conversation), conversation, question)
+        run(turns.edit(question, key=form.key, text=form.cleaned_data["text"], shown=shown))
     except TurnRefused as refusal:
         return refused(request, refusal)
     return shown_branch(request, conversation)

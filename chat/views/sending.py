@@ -13,7 +13,7 @@ from chat.forms import QuestionForm
 from chat.limits import wait_before_sending
 from chat.models import Conversation
 from chat.passages import Turn
-from chat.rooms import room, service_of, turn_context, turns_context, wallet_of
+from chat.rooms import room, room_of, turn_context, turns_context, wallet_of
 from chat.turns import TurnRefused
 from marketplace.fragments import wants_fragment
 from marketplace.models import Service
@@ -53,7 +53,7 @@ def shown_turn(request: HttpRequest, conversation: Conversation, turn: Turn) -> 
     """The new turn, to be added below the others."""
     if not wants_fragment(request):
         return redirect("chat:conversation", conversation.network, conversation.pk)
-    place = room(request, conversation.network, service_of(conversation))
+    place = room_of(request, conversation)
     context = {"conversation": conversation, **turn_context(turn, place)}
     response = render(request, "chat/_turn.html", context)
     return _at_its_address(request, response, conversation)

@@ -20,7 +20,7 @@ from chat.access import answer_for
 from chat.live import Event
 from chat.models import Message
 from chat.passages import turn_of
-from chat.rooms import room, service_of, turn_context
+from chat.rooms import room_of, turn_context
 from chat.streams import Gap, store
 
 P = ParamSpec("P")
@@ -77,7 +77,7 @@ async def _frame(request: HttpRequest, answer: Message, event: Event, place: int
 
 def _fragment(request: HttpRequest, answer: Message, name: str) -> str:
     """The part of the page that shows `answer` as it was read, made for this visitor."""
-    place = room(request, answer.conversation.network, service_of(answer.conversation))
+    place = room_of(request, answer.conversation)
     context = {"conversation": answer.conversation, **turn_context(turn_of(answer), place)}
     return render_to_string(_FRAGMENTS[name], context, request)
 

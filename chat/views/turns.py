@@ -6,50 +6,63 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.http import require_POST
+from django_htmx.http import HttpResponseClientRedirect
 
 from chat import engine, transitions, turns
 from chat.access import answer_for, conversation_for
+from chat.attaching import attached
 from chat.forms import QuestionForm, form_key
-from chat.rooms import asking_form, service_of
+from chat.rooms import asking_form, offer_of, service_of
 from chat.turns import TurnRefused
 from chat.views.sending import refused, require, run, shown_branch, shown_turn
 from marketplace.access import service_or_404
 from marketplace.fragments import wants_fragment
 from marketplace.network import network_or_404
+from marketplace.offers import chat_offer
 
 
 @require_POST
 def start(request: HttpRequest, network: str) -> HttpResponse:
     """Start a conversation with its first question."""
     service = service_or_404(network_or_404(network), request.POST.get("provider", ""))
-    question, asking = QuestionForm(request.POST), asking_form(service, data=request.POST)
+    offer = chat_offer(service, request.POST.get("model", ""))
+    question = QuestionForm(request.POST, request.FILES)
+    asking = asking_form(offer, data=request.POST)
     try:
         wallet = require(request, service, question)
+        if offer is None:
+            raise TurnRefused("This provider does not list that model. Choose another one.")
         if not asking.is_valid():
             raise TurnRefused("One of the settings is out of its range.")
+        shown = attached(question, wallet, service.network, offer)
         conversation = turns.start(
             wallet,
             service,
             key=question.key,
             system_prompt=asking.cleaned_data["system_prompt"],
             parameters=asking.parameters,
+            model=offer.name,
         )
-        run(turns.ask(conversation, key=question.key, text=question.cleaned_data["text"]))
+        text = question.cleaned_data["text"]
+        run(turns.ask(conversation, key=question.key, text=text, shown=shown))
     except TurnRefused as refusal:
         return refused(request, refusal)
-    return redirect("chat:conversation", network, conversation.pk)
+    page = reverse("chat:conversation", args=(network, conversation.pk))
+    return HttpResponseClientRedirect(page) if wants_fragment(request) else redirect(page)
 
 
 @require_POST
 def turn(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
     """Ask the next question of a conversation."""
     conversation = conversation_for(request.user, network, pk)
-    form = QuestionForm(request.POST)
+    form = QuestionForm(request.POST, request.FILES)
     try:
-        require(request, service_of(conversation), form)
+        wallet = require(request, service_of(conversation), form)
+        shown = attached(form, wallet, network, offer_of(conversation), conversation)
         text, after = form.cleaned_data["text"], form.cleaned_data["after"]
-        asked = turns.ask(conversation, key=form.key, text=text, after=after)
+        asked = turns.ask(conversation, key=form.key, text=text, after=after, shown=shown)
     except TurnRefused as refusal:
         return refused(request, refusal)
     run(asked)

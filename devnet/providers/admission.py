@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from devnet.faults import Fault
 from devnet.providers import billing
+from devnet.providers.profiles import Model
 from devnet.providers.provider import Provider
 from devnet.providers.wire import Refusal, Request
 from zgcompute.types import Address, Service
@@ -59,12 +60,17 @@ async def admission(provider: Provider, request: Request) -> AsyncIterator[Admis
             provider.running -= 1
 
 
-def require_model(provider: Provider, user: str, fields: dict[str, Any]) -> None:
-    """Raises Refusal when another model than this provider's is asked for, and counts it."""
+def require_model(provider: Provider, user: str, fields: dict[str, Any]) -> Model:
+    """Return the model asked for; raises Refusal where it is not served, and counts that."""
     wanted, served = fields.get("model"), provider.profile.model
-    if wanted == served:
-        return
+    if model := provider.profile.served(wanted):
+        return model
     provider.limits.note_wrong_model(user)
+    if provider.profile.others:
+        raise Refusal(
+            "validate model allowlist: "
+            f"model not supported: '{wanted}' is not available for this service"
+        )
     if provider.options.older_build:
         raise Refusal(f"requested '{wanted}', only '{served}' is available for this service")
     raise Refusal(

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 
+from devnet.providers import seeing
+from devnet.providers.seeing import Seen
+
 LABEL = "*Devnet answer: fixed text from a test provider, not from a model.*"
+_LOOKED = "*Devnet answer: measured from the bytes that arrived, not seen by a model.*"
 HOSTILE = """# <script>alert("devnet")</script>
 
 <script>document.body.textContent = "taken over"</script>
@@ -62,9 +67,23 @@ class Answer:
     reasoning: str = ""
 
 
-def compose(question: str, *, model: str, reasons: bool = False) -> Answer:
-    """Return the answer to `question`; the same question always gets the same answer."""
+def compose(
+    question: str,
+    *,
+    model: str,
+    reasons: bool = False,
+    pictures: Sequence[Seen] = (),
+    earlier: Sequence[Seen] = (),
+) -> Answer:
+    """Return the answer to `question`; the same question always gets the same answer.
+
+    It speaks of the question's `pictures`, else names the `earlier` ones of the conversation.
+    """
     kind, text = _choose(question, model)
+    if pictures:
+        kind, text = "A picture came with it.", _seen(question, list(pictures))
+    elif earlier:
+        text += f"\n### Pictures sent before\n\n{seeing.describe(list(earlier))}\n"
     return Answer(text, _reasoning(question, kind) if reasons else "")
 
 
@@ -122,6 +141,17 @@ def fee(prompt_tokens: int, completion_tokens: int) -> int:
 
 Unicode arrives whole: Grüße, 你好, Привет, ½ ≤ ⅔, 🜁. Ask for a *table*, *code*, a *poem*, or
 “300 words” to see more.
+"""
+
+
+def _seen(question: str, pictures: list[Seen]) -> str:
+    return f"""## What I see
+
+> {_quoted(question, 300)}
+
+{_LOOKED}
+
+{seeing.describe(pictures)}
 """
 
 

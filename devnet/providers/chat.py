@@ -24,8 +24,8 @@ async def serve(provider: Provider, request: Request, outlet: Outlet) -> None:
     client_body = await request.body()
     async with admission(provider, request) as admitted:
         body, fields = reencoding.prepare(client_body, default_model=provider.profile.model)
-        require_model(provider, admitted.user, fields)
-        turn = compose(provider, admitted, fields)
+        model = require_model(provider, admitted.user, fields)
+        turn = compose(provider, model, admitted, fields)
         send = _stream if turn.is_stream else _send
         delivered_and_signed = await send(provider, admitted, outlet, turn)
         await settle_up(
@@ -35,7 +35,11 @@ async def serve(provider: Provider, request: Request, outlet: Outlet) -> None:
                 response_id=turn.response_id,
                 signed_text=response_text(body, delivered_and_signed),
                 request_body=body,
-                fee=fees.chat_fee(admitted.service, billed_usage(turn, admitted.fault), turn.text),
+                fee=fees.chat_fee(
+                    fees.priced(admitted.service, model),
+                    billed_usage(turn, admitted.fault),
+                    turn.text,
+                ),
                 fault=admitted.fault,
             ),
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from devnet.providers.profiles import Model
 from zgcompute.additional_info import AdditionalInfo, PriceTier
+from zgcompute.amounts import Neuron
 from zgcompute.types import Service, Usage
 
 LONGEST_SPEECH = 99 * 3600  # seconds
@@ -20,6 +22,14 @@ class Fee:
     @property
     def total(self) -> int:
         return self.input + self.output
+
+
+def priced(service: Service, model: Model) -> Service:
+    """`service` with the prices of that one of its models: on chain are the highest ones."""
+    if not service.info.multi_model:
+        return service
+    input_price, output_price = Neuron(model.input_price), Neuron(model.output_price)
+    return replace(service, input_price=input_price, output_price=output_price)
 
 
 def chat_fee(service: Service, usage: Usage | None, answer: str) -> Fee:

@@ -1,11 +1,11 @@
-"""GET /v1/models: what a provider publishes about its model (PROTOCOL §3.3)."""
+"""GET /v1/models: what a provider publishes about its models (PROTOCOL §3.3)."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from devnet.providers.limits import LimitSettings
-from devnet.providers.profiles import Profile
+from devnet.providers.profiles import Model, Profile
 
 _CREATED = 1_760_000_000
 _MODALITIES = {  # service type: (input, output)
@@ -24,41 +24,43 @@ _PARAMETERS = {
 
 def listing(profile: Profile, limits: LimitSettings) -> dict[str, Any]:
     """The whole reply; prices are neuron in decimal strings."""
-    return {"object": "list", "data": [_model(profile, limits)]}
+    return {"object": "list", "data": [_card(profile, one, limits) for one in profile.models]}
 
 
-def _model(profile: Profile, limits: LimitSettings) -> dict[str, Any]:
+def _card(profile: Profile, model: Model, limits: LimitSettings) -> dict[str, Any]:
     card: dict[str, Any] = {
-        "id": profile.model,
+        "id": model.name,
         "object": "model",
         "created": _CREATED,
         "owned_by": "devnet",
         "type": profile.service_type,
         "verifiability": profile.verifiability,
         "tee_attested": False,
-        "canonical_id": f"devnet/{profile.model}",
-        "name": f"{profile.model} (devnet)",
-        "description": f"{profile.description}. Devnet: fixed output, no model.",
+        "canonical_id": f"devnet/{model.name}",
+        "name": f"{model.name} (devnet)",
+        "description": f"{model.description}. Devnet: fixed output, no model.",
         "provider_name": profile.name.capitalize(),
         "tee_type": "none (devnet)",
         "tee_verifier": "dstack",
-        "architecture": _architecture(profile),
+        "architecture": _architecture(profile, model),
         "supported_parameters": _PARAMETERS[profile.service_type],
-        "pricing": _pricing(profile),
+        "pricing": _pricing(profile, model),
         "rate_limits": {"requests_per_minute": limits.requests_per_minute},
     }
-    if profile.reasons:
+    if model.reasons:
         card["supported_parameters"] = [*card["supported_parameters"], "reasoning_effort"]
     if profile.service_type == "chatbot":
-        card["context_length"] = profile.context_length
-        card["max_completion_tokens"] = profile.context_length // 4
+        card["context_length"] = model.context_length
+        card["max_completion_tokens"] = model.context_length // 4
     if profile.service_type == "speech-to-text":
         card["supported_formats"] = ["json", "text", "srt", "vtt", "verbose_json"]
     return card
 
 
-def _architecture(profile: Profile) -> dict[str, Any]:
+def _architecture(profile: Profile, model: Model) -> dict[str, Any]:
     inputs, outputs = _MODALITIES[profile.service_type]
+    if model.sees:
+        inputs = [*inputs, "image"]
     return {
         "modality": f"{'+'.join(inputs)}->{'+'.join(outputs)}",
         "input_modalities": inputs,
@@ -68,12 +70,12 @@ def _architecture(profile: Profile) -> dict[str, Any]:
     }
 
 
-def _pricing(profile: Profile) -> dict[str, Any]:
+def _pricing(profile: Profile, model: Model) -> dict[str, Any]:
     if profile.service_type in ("text-to-image", "image-editing"):
-        return {"prompt": "0", "completion": "0", "image": str(profile.output_price)}
+        return {"prompt": "0", "completion": "0", "image": str(model.output_price)}
     pricing: dict[str, Any] = {
-        "prompt": str(profile.input_price),
-        "completion": str(profile.output_price),
+        "prompt": str(model.input_price),
+        "completion": str(model.output_price),
     }
     tiers = profile.pricing_info.get("tieredPricing")
     if tiers:

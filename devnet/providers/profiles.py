@@ -15,8 +15,24 @@ MICRO = 10**12  # neuron in a millionth of a 0G
 
 
 @dataclass(frozen=True, slots=True)
+class Model:
+    """One model that a provider serves; prices are neuron per token (or per image, per second)."""
+
+    name: str
+    input_price: int
+    output_price: int
+    description: str
+    reasons: bool = False
+    sees: bool = False  # takes pictures beside the words
+    context_length: int = 32_768
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
-    """One provider; prices are neuron, `port_offset` counts from the control port."""
+    """One provider; prices are neuron, `port_offset` counts from the control port.
+
+    `others` are the models that it serves beside its own one.
+    """
 
     name: str
     port_offset: int
@@ -29,9 +45,37 @@ class Profile:
     listens: bool = True
     separated: bool = False
     reasons: bool = False
+    sees: bool = False
     context_length: int = 32_768
+    others: tuple[Model, ...] = ()
     pricing_info: dict[str, Any] = field(default_factory=dict)
     verifiability: str = "TeeML"
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """All models that are served, the one named on chain first."""
+        own = Model(
+            name=self.model,
+            input_price=self.input_price,
+            output_price=self.output_price,
+            description=self.description,
+            reasons=self.reasons,
+            sees=self.sees,
+            context_length=self.context_length,
+        )
+        return (own, *self.others)
+
+    def served(self, name: object) -> Model | None:
+        """The model of that name, or None where it is not served."""
+        return next((model for model in self.models if model.name == name), None)
+
+    @property
+    def chain_prices(self) -> tuple[int, int]:
+        """Input and output price as registered: of several models the highest (PROTOCOL §6)."""
+        return (
+            max(model.input_price for model in self.models),
+            max(model.output_price for model in self.models),
+        )
 
     @property
     def tee_key(self) -> TeeKey:
@@ -56,6 +100,8 @@ class Profile:
             "VerifierURL": "",
             **self.pricing_info,
         }
+        if self.others:
+            info["MultiModel"] = True
         if self.separated:
             info["TargetTeeAddress"] = self.answer_key.address
         return json.dumps(info, sort_keys=True, separators=(",", ":"))
@@ -134,6 +180,42 @@ PROFILES = (
         output_price=300_000_000_000,
         description="A signer that the contract's owner never acknowledged",
         acknowledged=False,
+    ),
+    Profile(
+        name="iris",
+        port_offset=7,
+        service_type="chatbot",
+        model="devnet-vision",
+        input_price=600_000_000_000,
+        output_price=2_000_000_000_000,
+        description="Takes pictures and says of what size and colour they are",
+        sees=True,
+    ),
+    Profile(
+        name="nova",
+        port_offset=8,
+        service_type="chatbot",
+        model="devnet-small",
+        input_price=150_000_000_000,
+        output_price=500_000_000_000,
+        description="The small one of three models: words only, cheap",
+        others=(
+            Model(
+                name="devnet-thinker",
+                input_price=1_200_000_000_000,
+                output_price=4_000_000_000_000,
+                description="One of three models: reasons before it answers",
+                reasons=True,
+                context_length=131_072,
+            ),
+            Model(
+                name="devnet-seer",
+                input_price=700_000_000_000,
+                output_price=2_400_000_000_000,
+                description="One of three models: takes pictures",
+                sees=True,
+            ),
+        ),
     ),
     Profile(
         name="borealis",

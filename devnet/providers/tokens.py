@@ -2,16 +2,20 @@
 
 A token is a run of at most 6 letters or 3 digits with the one space before it, a single other
 character with the one space before it, or a run of up to 8 blanks or line ends. Joining the
-tokens of a text gives the text back.
+tokens of a text gives the text back. A picture is a token for each patch of 28 × 28 pixels.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
+
+from devnet.providers.seeing import Seen
 
 _TOKEN = re.compile(r" ?[^\W\d_]{1,6}| ?\d{1,3}| ?[^\w\s]| ?_|\s{1,8}|.", re.DOTALL)
 PER_MESSAGE = 4  # role and separators
+PATCH = 28  # pixels
 CACHE_BLOCK = 16  # a prefix is cached in whole blocks
 
 
@@ -20,12 +24,16 @@ def split(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
 
-def prompt_pieces(messages: list[dict[str, Any]]) -> list[str]:
-    """Every token of a conversation, each message led by its role's marker tokens."""
+def prompt_pieces(messages: list[dict[str, Any]], pictures: Sequence[Sequence[Seen]]) -> list[str]:
+    """Every token of a conversation, each message led by its role's marker tokens.
+
+    `pictures` are those of each message.
+    """
     pieces: list[str] = []
-    for message in messages:
+    for message, seen in zip(messages, pictures, strict=True):
         pieces += [f"<{message.get('role', 'user')}>", *[""] * (PER_MESSAGE - 1)]
         pieces += split(content_text(message.get("content")))
+        pieces += [f"<{one.sha256}>" for one in seen for _ in range(_patches(one))]
     return pieces
 
 
@@ -37,6 +45,10 @@ def content_text(content: Any) -> str:
         return ""
     texts = [part.get("text") for part in content if isinstance(part, dict)]
     return "\n".join(text for text in texts if isinstance(text, str))
+
+
+def _patches(picture: Seen) -> int:
+    return -(-picture.width // PATCH) * -(-picture.height // PATCH)
 
 
 class PromptCache:

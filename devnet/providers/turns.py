@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from devnet.faults import Fault
-from devnet.providers import answers, tokens
+from devnet.providers import answers, seeing, tokens
 from devnet.providers.admission import Admission, upstream_refusal
+from devnet.providers.profiles import Model
 from devnet.providers.provider import Provider
+from devnet.providers.seeing import NotReadable, Seen
 from zgcompute.types import Usage
 
 
@@ -34,21 +36,23 @@ class Turn:
         return "".join(self.pieces)
 
 
-def compose(provider: Provider, admitted: Admission, fields: dict[str, Any]) -> Turn:
+def compose(provider: Provider, model: Model, admitted: Admission, fields: dict[str, Any]) -> Turn:
     """Understand the request and write its answer; raises Refusal as the model server would."""
     messages = _messages(fields)
-    prompt = tokens.prompt_pieces(messages)
-    context = provider.profile.context_length
+    pictures = _pictures(model, messages)
+    prompt = tokens.prompt_pieces(messages, pictures)
+    context = model.context_length
     if len(prompt) > context:
         upstream_refusal(
             f"This model's maximum context length is {context} tokens. "
             f"However, your messages resulted in {len(prompt)} tokens."
         )
     limit = _max_tokens(fields) or context // 4
-    reasoning, pieces, is_cut = _pieces(provider, admitted.fault, messages, limit)
+    answer = _answer(model, admitted.fault, messages, pictures)
+    reasoning, pieces, is_cut = _pieces(provider, admitted.fault, answer, limit)
     response_id, completion_id = _ids(provider)
     return Turn(
-        model=provider.profile.model,
+        model=model.name,
         response_id=response_id,
         completion_id=completion_id,
         is_stream=fields.get("stream") is True,
@@ -81,13 +85,25 @@ def _messages(fields: dict[str, Any]) -> list[dict[str, Any]]:
     return messages
 
 
+def _pictures(model: Model, messages: list[dict[str, Any]]) -> list[list[Seen]]:
+    """The pictures of each message; a model that takes none refuses, as vLLM does."""
+    try:
+        pictures = [seeing.seen(message.get("content")) for message in messages]
+    except NotReadable as problem:
+        upstream_refusal(str(problem))
+    if any(pictures) and not model.sees:
+        upstream_refusal(f"{model.name} is not a multimodal model")
+    if sum(map(len, pictures)) > seeing.MOST_PICTURES:
+        upstream_refusal(f"At most {seeing.MOST_PICTURES} image(s) may be provided in one request.")
+    return pictures
+
+
 def _pieces(
-    provider: Provider, fault: Fault | None, messages: list[dict[str, Any]], limit: int
+    provider: Provider, fault: Fault | None, answer: answers.Answer, limit: int
 ) -> tuple[list[str], list[str], bool]:
     """The tokens of the reasoning and of the answer, and whether `limit` cut them."""
     if fault is Fault.HUGE_ANSWER:
         return [], answers.huge(provider.options.huge_megabytes), False
-    answer = _answer(provider, fault, messages)
     reasoning, pieces = tokens.split(answer.reasoning), tokens.split(answer.text)
     is_cut = len(reasoning) + len(pieces) > limit
     reasoning = reasoning[:limit]
@@ -95,14 +111,21 @@ def _pieces(
 
 
 def _answer(
-    provider: Provider, fault: Fault | None, messages: list[dict[str, Any]]
+    model: Model,
+    fault: Fault | None,
+    messages: list[dict[str, Any]],
+    pictures: list[list[Seen]],
 ) -> answers.Answer:
     if fault is Fault.XSS:
-        reasoning = answers.HOSTILE if provider.profile.reasons else ""
-        return answers.Answer(answers.HOSTILE, reasoning)
-    asked = [message for message in messages if message["role"] == "user"] or messages
-    question = tokens.content_text(asked[-1].get("content"))
-    return answers.compose(question, model=provider.profile.model, reasons=provider.profile.reasons)
+        return answers.Answer(answers.HOSTILE, answers.HOSTILE if model.reasons else "")
+    places = [i for i, message in enumerate(messages) if message["role"] == "user"]
+    last = places[-1] if places else len(messages) - 1
+    question = tokens.content_text(messages[last].get("content"))
+    shown = pictures[last]
+    earlier = [one for seen in pictures[:last] for one in seen]
+    return answers.compose(
+        question, model=model.name, reasons=model.reasons, pictures=shown, earlier=earlier
+    )
 
 
 def _max_tokens(fields: dict[str, Any]) -> int:

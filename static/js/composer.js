@@ -1,6 +1,9 @@
 // The composer: Enter sends, it grows with its text, and keeps the text until the server has it.
 import { forget, keep, kept } from "./kept.js";
 
+// A refusal (422) is shown in the page, which counts as a success to htmx; nothing was taken then.
+export const isTaken = ({ successful, xhr }) => successful && xhr.status !== 422;
+
 const isRunning = () => document.querySelector("[data-stop]") !== null;
 
 function grow(field) {
@@ -67,7 +70,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
   const form = event.target;
   if (!form.matches("[data-composer]")) return;
   setSending(form, false);
-  if (!event.detail.successful) return;
+  if (!isTaken(event.detail)) return;
   const field = form.querySelector(".composer__text");
   field.value = "";
   grow(field);
@@ -77,7 +80,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
 
 // Other ways to ask (again, in other words, go on) show a branch whose end is the new answer.
 document.addEventListener("htmx:afterRequest", (event) => {
-  if (event.target.matches("[data-asks]") && event.detail.successful)
+  if (event.target.matches("[data-asks]") && isTaken(event.detail))
     document.dispatchEvent(new CustomEvent("chat:sent"));
 });
 

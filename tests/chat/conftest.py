@@ -1,12 +1,19 @@
 from __future__ import annotations
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import Wallet
 from chat.models import Conversation
 from marketplace.models import Service
 from tests.chat import stage
+
+
+@pytest.fixture(autouse=True)
+def nobody_has_sent_yet() -> None:
+    """Each test has the whole minute's messages."""
+    cache.clear()
 
 
 @pytest.fixture

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from functools import partial
+from io import BytesIO
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.utils import timezone
+from PIL import Image
 
 from accounts import vault
 from accounts.models import Ledger, ProviderSession, SubAccount, Wallet
@@ -17,8 +19,10 @@ from chat.answering import Answering, Tools
 from chat.models import Conversation, Message
 from chat.streams import MemoryStreams, StreamStore
 from chat.threads import DatabaseThreads
+from marketplace import model_rows
 from marketplace.models import Service
 from zgcompute.amounts import parse
+from zgcompute.model_cards import ModelCard
 from zgcompute.testing_providers import FakeProvider, fake_service
 
 ALICE = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
@@ -28,7 +32,7 @@ NETWORK = "devnet"
 
 def make_service(**changes: Any) -> Service:
     """Aurora's row, as the catalog mirrors it."""
-    listed = fake_service(url="http://127.0.0.1:9", **changes)
+    listed = fake_service(**({"url": "http://127.0.0.1:9"} | changes))
     now = timezone.now()
     names = [
         *("provider", "service_type", "url", "model", "verifiability", "input_price"),
@@ -36,6 +40,23 @@ def make_service(**changes: Any) -> Service:
     ]
     fields = {name: getattr(listed, name) for name in names}
     return Service.objects.create(network=NETWORK, first_seen_at=now, seen_at=now, **fields)
+
+
+def make_models(service: Service, *cards: ModelCard) -> None:
+    """What the provider lists of its models, as the catalog keeps it."""
+    model_rows.keep({service.pk: cards}, timezone.now())
+
+
+def seeing(name: str, **changes: Any) -> ModelCard:
+    """The card of a model that takes pictures."""
+    return ModelCard(id=name, input_modalities=("text", "image"), **changes)
+
+
+def drawn(size: tuple[int, int] = (40, 30), colour: str = "orange", kind: str = "PNG") -> bytes:
+    """A picture of one colour."""
+    out = BytesIO()
+    Image.new("RGB", size, colour).save(out, kind)
+    return out.getvalue()
 
 
 def make_wallet(address: str) -> Wallet:

@@ -227,7 +227,7 @@ def test_a_file_that_is_not_as_it_should_be_brings_nothing(
         (b"\x89PNG\r\n", "not JSON"),
         (b"[1]", "not an object"),
         (b"{}", "not an export"),
-        (b'{"format": "0g-compute-chat/2"}', "not an export"),
+        (b'{"format": "0g-compute-chat/3"}', "not an export"),
         (b"[" * 100_000, "nested too deeply"),
         (b'{"a":' * 100_000, "nested too deeply"),
         (b'{"format":"0g-compute-chat/1","network":"mainnet"}', "of the network mainnet"),

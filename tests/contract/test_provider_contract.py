@@ -8,7 +8,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -24,7 +24,12 @@ from tests.zgcompute.raw_server import Exchange, serving
 from zgcompute._fake_media import tiny_png
 from zgcompute.answers import ChatDelta, ChatOutcome, ChatReply
 from zgcompute.bodies import chat_body, image_body
-from zgcompute.checks import check_images, check_response
+from zgcompute.checks import (
+    async_check_images,
+    async_check_response,
+    check_images,
+    check_response,
+)
 from zgcompute.errors import (
     InvalidToken,
     MalformedReply,
@@ -41,7 +46,7 @@ from zgcompute.errors import (
 from zgcompute.fees import chat_fee, image_fee, speech_fee
 from zgcompute.pictures import ImageReply
 from zgcompute.providers import AsyncProvider, Provider
-from zgcompute.testing_providers import FakeProvider, Fault, fake_service
+from zgcompute.testing_providers import AsyncFakeProvider, FakeProvider, Fault, fake_service
 from zgcompute.transcripts import FORMATS, SpeechReply
 from zgcompute.types import Service
 from zgcompute.uploads import Upload, form
@@ -60,6 +65,7 @@ class Subject:
     sync: Any
     streamed: Any
     switch: Any
+    in_loop: Any = None  # makes the provider whose checks run in an event loop
 
     @property
     def service(self) -> Service:
@@ -89,12 +95,15 @@ class Subject:
             await self.streamed.aclose()
 
     def check(self, outcome: ChatOutcome | SpeechReply) -> Verdict:
-        return check_response(
-            self.sync,
-            outcome.response_id,
-            request_sha256=outcome.request_sha256,
-            response_sha256=outcome.response_sha256,
-            model=self.service.model,
+        facts = {
+            "request_sha256": outcome.request_sha256,
+            "response_sha256": outcome.response_sha256,
+            "model": self.service.model,
+        }
+        if self.in_loop is None:
+            return check_response(self.sync, outcome.response_id, **facts)
+        return run_in_loop(
+            self.in_loop, lambda p: async_check_response(p, outcome.response_id, **facts)
         )
 
     def read(self, body: bytes) -> tuple[list[ChatDelta], ChatOutcome]:
@@ -130,7 +139,10 @@ class Subject:
         return reply
 
     def check_pictures(self, reply: ImageReply) -> Verdict:
-        return check_images(self.sync, reply, model=self.service.model)
+        model = self.service.model
+        if self.in_loop is None:
+            return check_images(self.sync, reply, model=model)
+        return run_in_loop(self.in_loop, lambda p: async_check_images(p, reply, model=model))
 
     def owed(self) -> int:
         fee: int = self.sync.unsettled_fee(ALICE.address, session())
@@ -138,6 +150,36 @@ class Subject:
 
     def fault(self, fault: Fault) -> None:
         self.switch(fault)
+
+
+def run_in_loop(make: Callable[[], Any], question: Callable[[Any], Awaitable[Any]]) -> Any:
+    """Ask a provider that lives in an event loop of its own."""
+
+    async def run() -> Any:
+        provider = make()
+        try:
+            return await question(provider)
+        finally:
+            await provider.aclose()
+
+    return asyncio.run(run())
+
+
+class Looped:
+    """An asynchronous provider under a blocking one's names; only `stream` is another's."""
+
+    def __init__(self, make: Callable[[], Any], blocking: Any) -> None:
+        self._make = make
+        self.stream = blocking.stream
+        self.service = blocking.service
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return lambda *args: run_in_loop(self._make, lambda p: getattr(p, name)(*args))
+
+
+def looped(blocking: Subject, make: Callable[[], Any]) -> Subject:
+    """The same subject, asked in an event loop."""
+    return replace(blocking, sync=Looped(make, blocking.sync), in_loop=make)
 
 
 @contextmanager
@@ -182,7 +224,19 @@ def real(name: str) -> Iterator[Subject]:
         thread.join(10)
 
 
-KINDS = {"fake": fake, "real": real}
+@contextmanager
+def fake_in_loop(name: str) -> Iterator[Subject]:
+    with fake(name) as subject:
+        yield looped(subject, lambda: AsyncFakeProvider(subject.sync))
+
+
+@contextmanager
+def real_in_loop(name: str) -> Iterator[Subject]:
+    with real(name) as subject:
+        yield looped(subject, lambda: AsyncProvider(subject.service, local=True))
+
+
+KINDS = {"fake": fake, "real": real, "fake in loop": fake_in_loop, "real in loop": real_in_loop}
 
 
 @pytest.fixture(params=KINDS)

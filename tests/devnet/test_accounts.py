@@ -25,11 +25,16 @@ def test_the_providers_follow_the_demo_wallet() -> None:
     assert names == ["aurora", "cumulus", "prisma", "retouch", "echo", "dusk", "borealis"]
     assert accounts.provider("cumulus") == accounts.account(3)
     assert accounts.account(9).name == "test wallet 1"
+    assert [accounts.account(place).name for place in (19, 20, 21)] == [
+        "test wallet 11",
+        "iris",
+        "nova",
+    ]
 
 
 @pytest.mark.parametrize("index", [-1, accounts.COUNT])
 def test_there_are_no_other_accounts(index: int) -> None:
-    with pytest.raises(ValueError, match="accounts 0 to 19"):
+    with pytest.raises(ValueError, match="accounts 0 to 21"):
         accounts.account(index)
 
 

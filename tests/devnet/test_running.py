@@ -216,7 +216,7 @@ def test_the_node_can_be_stopped_and_everything_heals(running: Devnet) -> None:
 def test_the_state_names_everything(running: Devnet) -> None:
     state = running.state()
     names = [provider["name"] for provider in state["providers"]]
-    assert names == ["aurora", "cumulus", "prisma", "retouch", "echo", "dusk"]
+    assert names == ["aurora", "cumulus", "prisma", "retouch", "echo", "dusk", "iris", "nova"]
     assert set(state["faults"]) == {fault.value for fault in Fault}
 
 

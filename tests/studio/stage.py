@@ -118,6 +118,9 @@ class FixedDoor:
         self.reply = HttpReply(status, headers or {}, body)
         self.orders = 0
 
+    def send(self, method: str, *request: Any) -> HttpReply:
+        return self.get(*request) if method == "GET" else self.post(*request)
+
     def post(self, *_: Any) -> HttpReply:
         self.orders += 1
         return self.reply

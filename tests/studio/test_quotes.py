@@ -72,7 +72,7 @@ def test_two_hours_in_too_many_bytes_are_refused_in_words(
     whole = sounds.wav(sounds.TWO_HOURS, rate=8000)
     reply = _send(signed_in, listener, "speech", **stage.upload("speech", whole, "long.wav"))
     assert (reply.status_code, started) == (422, [])
-    assert "The file is 54 MB; providers take at most 31 MB." in reply.content.decode()
+    assert "The file is 54 MB; at most 31 MB are taken." in reply.content.decode()
 
 
 def test_a_recording_without_a_stated_length_is_taken(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import zgcompute
-from zgcompute import inference
+from zgcompute import _sessions
 from zgcompute.broker import Broker
 from zgcompute.errors import (
     BelowMinimum,
@@ -120,8 +120,8 @@ def test_a_session_with_less_than_an_hour_left_is_replaced(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = stage.broker.inference.session(stage.aurora)
-    nearly = token.expires_at_ms - inference.RENEW_BEFORE_MS + 1
-    monkeypatch.setattr(inference, "_now_ms", lambda: nearly)
+    nearly = token.expires_at_ms - _sessions.RENEW_BEFORE_MS + 1
+    monkeypatch.setattr(_sessions, "now_ms", lambda: nearly)
     assert stage.broker.inference.session(stage.aurora) is not token
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -86,3 +88,78 @@ def test_a_stopped_node_is_an_outage_and_heals(broker: Broker, devnet: Devnet) -
     finally:
         devnet.start_node()
     assert broker.services.list() == before
+
+
+def test_the_same_in_an_event_loop(broker: Broker, devnet: Devnet) -> None:
+    from zgcompute import AsyncBroker
+
+    aurora, prisma = devnet.address("aurora"), devnet.address("prisma")
+
+    async def story() -> None:
+        async with AsyncBroker(devnet.network, broker.signer) as looped:
+            await looped.ledger.deposit(amounts.parse("10"))
+            await asyncio.gather(  # two moves at once: one nonce after the other
+                looped.ledger.transfer(aurora, amounts.parse("3")),
+                looped.ledger.transfer(prisma, amounts.parse("3")),
+            )
+            answers = await asyncio.gather(
+                *(looped.inference.chat(aurora, QUESTION) for _ in range(4)),
+                looped.inference.images(prisma, "A lighthouse", size="64x64"),
+            )
+            assert {answer.verdict.outcome for answer in answers} == {Outcome.VERIFIED}
+            stream = await looped.inference.stream(aurora, QUESTION)
+            assert "".join([piece async for piece in stream]) == stream.answer.text
+            assert (await stream.answer.verify()).outcome is Outcome.VERIFIED
+            fees = sum(answer.fee.total for answer in answers[:4]) + stream.answer.fee.total
+            assert await looped.inference.unsettled_fee(aurora) == fees
+
+    asyncio.run(story())
+
+
+def test_auto_funding_fills_what_is_spent_and_stops_at_its_cap(
+    broker: Broker, devnet: Devnet, tmp_path: Path
+) -> None:
+    from zgcompute import AutoFunding
+
+    aurora = devnet.address("aurora")
+    broker.ledger.deposit(amounts.parse("20"))
+    told: list[str] = []
+    funding = AutoFunding(
+        broker,
+        aurora,
+        minimum=amounts.parse("2"),
+        target=amounts.parse("3"),
+        per_day=amounts.parse("3.5"),
+        state=tmp_path / "funding.json",
+        log=told.append,
+    )
+    first = funding.check()
+    assert first is not None
+    assert broker.chain.receipt(first.transaction_hash) is not None
+    assert broker.ledger.sub_account(aurora).balance.og == "3"
+    broker.inference.chat(aurora, QUESTION)
+    devnet.settle("aurora")
+    assert funding.check() is None
+    funding.minimum = funding.target
+    second = funding.check()
+    assert second is not None
+    assert second.amount == amounts.parse("20") - broker.ledger.get().available - first.amount
+    funding.minimum, funding.target = amounts.parse("9"), amounts.parse("10")
+    third = funding.check()
+    assert third is not None
+    assert (first.amount + second.amount + third.amount).og == "3.5"
+    assert funding.check() is None
+    assert told[-1] == "Not funded: 3.5 0G were transferred within 24 hours."
+
+
+def test_a_wallet_that_signs_32_bytes_moves_money_and_asks(devnet: Devnet) -> None:
+    from eth_account import Account
+
+    from devnet.node import Node
+
+    account, aurora = Account.create(), devnet.address("aurora")
+    Node(devnet.rpc_url).call("anvil_setBalance", account.address, hex(amounts.parse("100")))
+    with Broker(devnet.network, signer=account) as broker:
+        broker.ledger.deposit(amounts.parse("5"))
+        broker.ledger.transfer(aurora, amounts.parse("3"))
+        assert broker.inference.chat(aurora, QUESTION).verdict.outcome is Outcome.VERIFIED

@@ -27,6 +27,8 @@ from zgcompute.errors import (
     ServiceMissing,
     SubAccountMissing,
     TransactionReverted,
+    TransactionUncertain,
+    Transient,
     WrongNetwork,
 )
 from zgcompute.signers import LocalSigner
@@ -1029,10 +1031,76 @@ def test_an_outage_while_sending_says_that_it_may_have_been_sent(
         raise RpcUnreachable("the connection broke")
 
     node.methods["eth_sendRawTransaction"] = cut
-    with pytest.raises(RpcUnreachable) as lost:
+    with pytest.raises(TransactionUncertain) as lost:
         chain.send(CALLS.deposit(5), SIGNER)
-    assert "may have been sent" in lost.value.advice
-    assert "0x" in lost.value.advice
+    assert f"{lost.value.transaction_hash} may have been sent" in lost.value.advice
+    assert not isinstance(lost.value, Transient)
+
+
+def test_a_lost_reply_never_sends_a_second_transaction(chain: RpcChain, node: Node) -> None:
+    sent = ready_to_send(node)
+    taken = node.methods["eth_sendRawTransaction"]
+
+    def answer_lost(raw: str) -> Any:
+        taken(raw)
+        raise RpcUnreachable("the connection broke")
+
+    node.methods["eth_sendRawTransaction"] = answer_lost
+    with pytest.raises(TransactionUncertain) as lost:
+        chain.send(CALLS.deposit(5), SIGNER)
+    assert {"0x" + keccak(bytes.fromhex(raw[2:])).hex() for raw in sent} == {
+        lost.value.transaction_hash
+    }
+
+
+def test_a_refusal_that_nobody_can_look_into_leaves_it_open(chain: RpcChain, node: Node) -> None:
+    ready_to_send(node)
+    node.methods["eth_sendRawTransaction"] = lambda raw: {"error": {"message": "already known"}}
+
+    def cut(h: str) -> Any:
+        raise RpcUnreachable("the connection broke")
+
+    node.methods["eth_getTransactionByHash"] = cut
+    with pytest.raises(TransactionUncertain, match="connection broke"):
+        chain.send(CALLS.deposit(5), SIGNER)
+
+
+def test_an_outage_while_waiting_is_waited_through(
+    chain: RpcChain, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_chain, "FIRST_POLL", 0.0)
+    outages = [True] * 5
+
+    def receipt(h: str) -> Any:
+        if outages:
+            outages.pop()
+            raise RpcUnreachable("the connection broke")
+        return mined_receipt()
+
+    node.methods["eth_getTransactionReceipt"] = receipt
+    assert chain.wait(HASH).block_number == 9
+
+
+def test_an_outage_that_outlasts_the_wait_says_that_it_was_sent(
+    chain: RpcChain, node: Node
+) -> None:
+    def cut(h: str) -> Any:
+        raise RpcUnreachable("the connection broke")
+
+    node.methods["eth_getTransactionReceipt"] = cut
+    with pytest.raises(TransactionUncertain, match="connection broke") as late:
+        chain.wait(HASH, timeout=0)
+    assert late.value.advice.startswith(f"The transaction {HASH} was sent and may still be mined")
+
+
+def test_a_failure_is_told_even_where_no_node_says_why(chain: RpcChain, node: Node) -> None:
+    def cut(h: str) -> Any:
+        raise RpcUnreachable("the connection broke")
+
+    node.methods["eth_getTransactionByHash"] = cut
+    node.methods["eth_getTransactionReceipt"] = lambda h: mined_receipt(status="0x0")
+    with pytest.raises(TransactionReverted, match=f"{HASH} failed"):
+        chain.wait(HASH)
 
 
 def test_waiting_ends_with_the_receipt(
@@ -1046,7 +1114,7 @@ def test_waiting_ends_with_the_receipt(
 
 def test_waiting_ends_at_the_timeout_without_claiming_failure(chain: RpcChain, node: Node) -> None:
     node.methods["eth_getTransactionReceipt"] = lambda h: None
-    with pytest.raises(RpcUnreachable, match="not mined within 0 seconds") as late:
+    with pytest.raises(TransactionUncertain, match="not seen in a block within 0 seconds") as late:
         chain.wait(HASH, timeout=0)
     assert "look it up" in late.value.advice
 
@@ -1062,5 +1130,5 @@ def test_waiting_for_a_failed_transaction_raises_its_reason(chain: RpcChain, nod
 def test_a_transaction_taken_back_while_waiting_is_told(chain: RpcChain, node: Node) -> None:
     answers = iter([mined_receipt(status="0x0"), None])
     node.methods["eth_getTransactionReceipt"] = lambda h: next(answers)
-    with pytest.raises(RpcUnreachable, match="taken back"):
+    with pytest.raises(TransactionUncertain, match="taken back"):
         chain.wait(HASH)

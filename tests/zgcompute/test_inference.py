@@ -200,7 +200,7 @@ def test_an_order_is_for_a_number_of_pictures(painter: Stage, n: int) -> None:
 def test_a_picture_is_edited_from_bytes_or_a_path(editor: Stage, tmp_path: Path) -> None:
     (tmp_path / "mine.png").write_bytes(PNG)
     for source in (PNG, tmp_path / "mine.png", str(tmp_path / "mine.png")):
-        answer = editor.ask.edit_image(editor.address, source, "Violet", api_key=editor.api_key)
+        answer = editor.ask.edit(editor.address, source, "Violet", api_key=editor.api_key)
         assert answer.pictures[0].content != PNG
         assert answer.verdict.outcome is Outcome.VERIFIED
         assert answer.verdict.request_matches is True
@@ -230,7 +230,7 @@ def test_a_recording_becomes_subtitles(listener: Stage) -> None:
     [
         lambda stage: stage.ask.chat(stage.address, HELLO, api_key=stage.api_key),
         lambda stage: stage.ask.images(stage.address, "A sea", api_key=stage.api_key),
-        lambda stage: stage.ask.edit_image(stage.address, PNG, "x", api_key=stage.api_key),
+        lambda stage: stage.ask.edit(stage.address, PNG, "x", api_key=stage.api_key),
         lambda stage: stage.ask.transcribe(stage.address, WAV, api_key=stage.api_key),
     ],
 )

@@ -20,6 +20,7 @@ from zgcompute.errors import (
     RpcRefused,
     RpcUnreachable,
     TransactionReverted,
+    TransactionUncertain,
     UnknownNetwork,
     VerificationError,
 )
@@ -27,7 +28,7 @@ from zgcompute.errors import (
 OK, FAILED, USAGE, REFUSED, UNREACHABLE, NOT_VERIFIED = range(6)
 _STATUS: tuple[tuple[tuple[type[Error], ...], int], ...] = (
     ((VerificationError,), NOT_VERIFIED),
-    ((RpcUnreachable, ProviderUnreachable, ProviderTimeout), UNREACHABLE),
+    ((RpcUnreachable, TransactionUncertain, ProviderUnreachable, ProviderTimeout), UNREACHABLE),
     ((ProviderRefused, TransactionReverted, RpcRefused), REFUSED),
     (
         (

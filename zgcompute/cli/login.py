@@ -38,10 +38,12 @@ def login(context: click.Context, force: bool, file: Path | None, as_json: bool)
             "This takes no argument. If it was a private key, others can have seen it: "
             "move the funds to a new wallet."
         )
+    from zgcompute import keystores
+
     before = keystore.kept()
     _require_replaceable(before, force)
     key, passphrase = _imported(file) if file else _given()
-    address = keystore.address_of(key)
+    address = keystores.address_of(key)
     path = keystore.save(key, passphrase or keystore.new_passphrase())
     if before and before != address:
         note(f"The key of {before} was replaced.")
@@ -139,15 +141,16 @@ def _require_replaceable(before: Address | None, force: bool) -> None:
 
 def _imported(file: Path) -> tuple[bytes, str]:
     """The key in a keystore file, and the passphrase that it has and keeps."""
-    _, key, passphrase = keystore.opened(file, f"Passphrase of {file}")
-    return key, passphrase
+    return keystore.opened(file, f"Passphrase of {file}")
 
 
 def _given() -> tuple[bytes, str]:
+    from zgcompute.keystores import parsed_key
+
     text = os.environ.get(keystore.KEY_VARIABLE, "").strip()
     if text:
-        return keystore.parsed(text, keystore.KEY_VARIABLE), ""
-    return keystore.parsed(keystore.asked("Private key"), "What was typed"), ""
+        return parsed_key(text, keystore.KEY_VARIABLE), ""
+    return parsed_key(keystore.asked("Private key"), "What was typed"), ""
 
 
 def _warn_of_other_keys(source: keystore.Source | None) -> None:

@@ -66,7 +66,7 @@ def image(
     key, choices = required_key(), {"model": model, "size": size}
     with place.broker() as broker:
         answer = (
-            broker.inference.edit_image(provider, Path(edit), prompt, api_key=key, **choices)
+            broker.inference.edit(provider, Path(edit), prompt, api_key=key, **choices)
             if edit
             else broker.inference.images(provider, prompt, n=number, api_key=key, **choices)
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,12 +20,10 @@ from zgcompute.cli.place import Place, json_option, network_options
 
 if TYPE_CHECKING:
     from zgcompute.broker import Broker
-    from zgcompute.chain import Chain
     from zgcompute.types import Address, Constants, Receipt, UnsignedCall, WalletState
 
 LONGEST_WAIT = 300.0  # seconds until it is mined, as in the official client
 TOLD_EVERY = 5.0  # seconds
-_PAUSE = 0.5  # seconds until nodes that did not answer are asked again
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +79,7 @@ class Wallet:
         transaction_hash = chain.send(order.call, signer)
         note(f"Sent as {transaction_hash}")
         with progress("Waiting until it is mined …"):
-            return mined(chain, transaction_hash)
+            return chain.wait(transaction_hash, LONGEST_WAIT)
 
     def report(self, order: Order, receipt: Receipt) -> None:
         """Say what has happened."""
@@ -133,28 +130,6 @@ def opened(place: Place, *, yes: bool = False, as_json: bool = False) -> Iterato
     source = keystore.required()
     with place.broker() as broker:
         yield Wallet(broker, source, yes, as_json)
-
-
-def mined(chain: Chain, transaction_hash: str, longest: float = LONGEST_WAIT) -> Receipt:
-    """Wait for a sent transaction through outages; raises TransactionReverted with the reason.
-
-    Raises RpcUnreachable after `longest` seconds: by then it may or may not be mined.
-    """
-    from zgcompute.errors import RpcUnreachable
-
-    deadline = time.monotonic() + longest
-    while True:
-        left = deadline - time.monotonic()
-        try:
-            return chain.wait(transaction_hash, timeout=max(left, 0))
-        except RpcUnreachable as error:
-            if left <= _PAUSE:
-                raise RpcUnreachable(
-                    str(error),
-                    advice=f"It was sent as {transaction_hash} and may still be mined: look it up "
-                    "before you send it again.",
-                ) from error
-        time.sleep(_PAUSE)
 
 
 @contextmanager

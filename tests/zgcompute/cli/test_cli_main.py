@@ -20,7 +20,7 @@ from zgcompute.cli.main import command, main
 ROOT = Path(__file__).parents[3]
 STATUSES = {
     USAGE: "AmountError ConfigurationError InvalidAddress InvalidBody InvalidToken UnknownNetwork",
-    UNREACHABLE: "RpcUnreachable ProviderUnreachable ProviderTimeout",
+    UNREACHABLE: "RpcUnreachable TransactionUncertain ProviderUnreachable ProviderTimeout",
     REFUSED: "RpcRefused TransactionReverted LedgerError LedgerMissing SubAccountMissing"
     " ServiceMissing InsufficientBalance BelowMinimum NotAcknowledged RefundLocked LimitExceeded"
     " ProviderRefused SessionExpired SessionRevoked SessionInvalid SignerNotAcknowledged"

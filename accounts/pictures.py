@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from hashlib import sha256
 from io import BytesIO
 
 from PIL import Image, ImageOps
 
+from accounts.picture_parts import holds_only_pixels
 from zgcompute.errors import InvalidBody
 from zgcompute.uploads import Upload
 
@@ -16,6 +18,7 @@ MAX_SHOWN_PIXELS = 50_000_000  # of a provider's picture: a browser decodes it t
 FORMATS = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 _FORMATS = ("PNG", "JPEG", "WEBP")
 _SAVED = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
+_ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
 _decoding = threading.Lock()  # one at a time, so that memory stays bounded
 Image.MAX_IMAGE_PIXELS = None  # `measure` judges the declared size before anything is decoded
 
@@ -29,12 +32,29 @@ class CleanPicture:
     width: int
     height: int
 
+    @property
+    def ending(self) -> str:
+        return _ENDINGS[self.media_type]
 
-def clean(content: bytes) -> CleanPicture:
+    @property
+    def sha256(self) -> str:
+        return sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How large a picture is kept: pixels of its longer side, and bytes."""
+
+    side: int
+    size: int
+
+
+def clean(content: bytes, bounds: Bounds | None = None) -> CleanPicture:
     """Return the picture in `content` with its metadata stripped (place, camera, comments).
 
-    It is turned upright first. Raises InvalidBody for what is no PNG, JPEG or WebP, is broken, or
-    declares more than MAX_PIXELS.
+    It is turned upright first, and scaled down to `bounds`; where it still takes more bytes, it
+    becomes a JPEG. Raises InvalidBody for what is no PNG, JPEG or WebP, is broken, or declares
+    more than MAX_PIXELS.
     """
     media_type = Upload.picture(content).media_type
     size = measure(content)
@@ -46,7 +66,23 @@ def clean(content: bytes) -> CleanPicture:
             advice="Send it in a smaller size.",
         )
     with _decoding:
-        return _redrawn(content, media_type)
+        return _redrawn(content, media_type, bounds)
+
+
+def bare(content: bytes) -> CleanPicture | None:
+    """The picture in `content` in these very bytes, or None where they hold more than pixels.
+
+    Also None where it cannot be read to its end, or declares more than MAX_PIXELS.
+    """
+    size = measure(content)
+    if size is None or size[0] * size[1] > MAX_PIXELS or not holds_only_pixels(content):
+        return None
+    try:
+        with _decoding, Image.open(BytesIO(content), formats=_FORMATS) as picture:
+            picture.load()
+    except (OSError, ValueError, SyntaxError):
+        return None
+    return CleanPicture(content, Upload.picture(content).media_type, *size)
 
 
 def converted(content: bytes, wanted: str) -> bytes:
@@ -55,7 +91,7 @@ def converted(content: bytes, wanted: str) -> bytes:
     if size is None or size[0] * size[1] > MAX_PIXELS:
         raise InvalidBody("The picture cannot be converted.", advice="Download it as it came.")
     with _decoding:
-        return _redrawn(content, FORMATS[wanted]).content
+        return _redrawn(content, FORMATS[wanted], None).content
 
 
 def measure(content: bytes) -> tuple[int, int] | None:
@@ -73,18 +109,37 @@ def shown_size(content: bytes) -> tuple[int, int] | None:
     return size if size and size[0] * size[1] <= MAX_SHOWN_PIXELS else None
 
 
-def _redrawn(content: bytes, media_type: str) -> CleanPicture:
+def _redrawn(content: bytes, media_type: str, bounds: Bounds | None) -> CleanPicture:
     try:
         with Image.open(BytesIO(content), formats=_FORMATS) as opened:
+            if bounds:
+                opened.draft("RGB", (bounds.side, bounds.side))  # a JPEG is decoded smaller
             upright = ImageOps.exif_transpose(opened)
             has_alpha = upright.has_transparency_data and media_type != "image/jpeg"
             pixels = upright.convert("RGBA" if has_alpha else "RGB")
     except (OSError, ValueError, SyntaxError) as error:
         raise _BROKEN from error
     pixels.info = {}
+    if bounds:
+        pixels.thumbnail((bounds.side, bounds.side), Image.Resampling.LANCZOS)
+    saved = _saved(pixels, media_type)
+    if bounds and len(saved.content) > bounds.size:
+        return _saved(_on_white(pixels), "image/jpeg", quality=85)
+    return saved
+
+
+def _saved(pixels: Image.Image, media_type: str, quality: int = 95) -> CleanPicture:
     out = BytesIO()
-    pixels.save(out, _SAVED[media_type], quality=95)
+    pixels.save(out, _SAVED[media_type], quality=quality)
     return CleanPicture(out.getvalue(), media_type, pixels.width, pixels.height)
+
+
+def _on_white(pixels: Image.Image) -> Image.Image:
+    if pixels.mode != "RGBA":
+        return pixels
+    ground = Image.new("RGB", pixels.size, "white")
+    ground.paste(pixels, mask=pixels.getchannel("A"))
+    return ground
 
 
 _BROKEN = InvalidBody("The picture is broken: it cannot be read.", advice="Choose another file.")
