@@ -134,9 +134,9 @@ class AddressPolicy:
         try:
             answers = tuple(self.resolver(host, port))
         except (OSError, UnicodeError) as error:
-            raise ProviderUnreachable(f"The name {host} cannot be resolved.") from error
+            raise _unresolved(f"The name {host} cannot be resolved.") from error
         if not answers:
-            raise ProviderUnreachable(f"The name {host} has no address.")
+            raise _unresolved(f"The name {host} has no address.")
         for answer in answers:
             self._require_public(host, answer)
         return answers
@@ -144,3 +144,9 @@ class AddressPolicy:
     def _require_public(self, host: str, address: str) -> None:
         if not self.allow_private and not is_public(address):
             raise DestinationRefused(f"{host} is not a public address on the internet.")
+
+
+def _unresolved(message: str) -> ProviderUnreachable:
+    error = ProviderUnreachable(message)
+    error.was_sent = False
+    return error

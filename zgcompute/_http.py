@@ -296,9 +296,12 @@ async def _async_errors(host: str, seconds: float) -> AsyncIterator[None]:
     except TimeoutError as error:
         raise ProviderTimeout(f"{host} did not answer in time.") from error
     except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, UnicodeError) as error:
+        failure: ProviderTimeout | ProviderUnreachable = _unreachable(host, error)
         if isinstance(error.__cause__, TimeoutError):
-            raise ProviderTimeout(f"{host} did not answer in time.") from error
-        raise _unreachable(host, error) from error
+            failure = ProviderTimeout(f"{host} did not answer in time.")
+        never = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+        failure.was_sent = not isinstance(error.__cause__ or error, never)
+        raise failure from error
 
 
 def _async_client(policy: AddressPolicy, tls: ssl.SSLContext) -> httpx.AsyncClient:

@@ -77,7 +77,7 @@ class AsyncProvider:
         request = _exchanges.chat_request(self.service, api_key, body)
         async with self._door.post(request.url, request.limits, request.headers, body) as reply:
             if reply.status != 200:
-                raise refusal(reply.status, await _read_refusal(reply), reply.headers)
+                raise refusal(reply.status, await read_refusal(reply), reply.headers)
             key = reply.headers.get("zg-res-key", "")
             yield ChatStream(reply, ChatAssembler(body, key=key))
 
@@ -152,7 +152,8 @@ class ChatStream:
         return self._assembler.outcome
 
 
-async def _read_refusal(reply: AsyncReply) -> bytes:
+async def read_refusal(reply: AsyncReply) -> bytes:
+    """The words of a refusal as far as they come: its status alone tells enough."""
     body = b""
     with suppress(ProviderError):
         async for chunk in reply.chunks():

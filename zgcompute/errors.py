@@ -193,11 +193,18 @@ class ProviderError(Error):
 
 
 class ProviderUnreachable(ProviderError, Transient):
-    """The provider's address cannot be resolved or connected to, or the connection broke."""
+    """The provider's address cannot be resolved or connected to, or the connection broke.
+
+    `was_sent` is False only where the request cannot have reached it, and so is not billed.
+    """
+
+    was_sent = True
 
 
 class ProviderTimeout(ProviderError, Transient):
-    """The provider took longer than allowed."""
+    """The provider took longer than allowed; `was_sent` as for ProviderUnreachable."""
+
+    was_sent = True
 
 
 class DestinationRefused(ProviderError):

@@ -24,6 +24,7 @@ from zgcompute.cli import (
     media,
     moves,
     network,
+    serving,
     verifying,
 )
 from zgcompute.cli.failures import Commands
@@ -101,5 +102,7 @@ for _subcommand in (
     api_keys.get_secret,
     api_keys.revoke_token,
     api_keys.revoke_all_tokens,
+    serving.serve,
+    serving.router_serve,
 ):
     inference.add_command(_subcommand)

@@ -1,0 +1,105 @@
+"""Asynchronous jobs: where each was ordered, and what its pictures prove when they are done."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from zgcompute._limits import IMAGES, HttpReply
+from zgcompute.errors import Error, SessionExpired, SessionInvalid, SessionRevoked
+from zgcompute.fees import image_fee
+from zgcompute.jobs import KEPT_SECONDS, Job, parse_job
+from zgcompute.refusals import refusal
+from zgcompute.serving.calls import EDITS_JOB, IMAGES_JOB, Call
+from zgcompute.serving.dispatch import Opened
+from zgcompute.serving.problems import Problem, problem_of
+from zgcompute.serving.proofs import Proofs
+from zgcompute.serving.targets import ProviderTarget, Target
+
+MOST_KEPT = 1000
+_ID = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    target: ProviderTarget
+    model: str
+    request_sha256: str
+    pictures: int
+    until: float
+
+
+class Jobs:
+    """The orders of the last half hour; providers forget them then."""
+
+    def __init__(self, targets: Sequence[Target], proofs: Proofs) -> None:
+        self._makers = [
+            target
+            for target in targets
+            if isinstance(target, ProviderTarget)
+            and (target.models_for(IMAGES_JOB) or target.models_for(EDITS_JOB))
+        ]
+        self._proofs = proofs
+        self._orders: OrderedDict[str, _Order] = OrderedDict()
+
+    def note(self, call: Call, opened: Opened, body: bytes) -> None:
+        """Remember an order that was taken; `body` is the provider's reply."""
+        if not isinstance(opened.target, ProviderTarget):
+            return
+        job = parse_job(body, key="")
+        until = time.monotonic() + KEPT_SECONDS
+        order = _Order(opened.target, opened.model, opened.request_sha256, call.pictures, until)
+        self._orders[job.job_id] = order
+        while len(self._orders) > MOST_KEPT:
+            self._orders.popitem(last=False)
+
+    async def ask(self, job_id: str) -> tuple[HttpReply, dict[str, str]]:
+        """The provider's word on a job, and the headers of its proof; raises Problem."""
+        order = self._orders.get(job_id) if _ID.fullmatch(job_id) else None
+        target = order.target if order is not None else self._only_maker(job_id)
+        try:
+            reply = await _asked(target, job_id)
+            job = parse_job(reply.body, key=reply.headers.get("zg-res-key", ""))
+        except Error as error:
+            raise problem_of(error, provider=target.name) from error
+        headers = {"zg-provider": target.name}
+        if job.state == "completed" and order is not None:
+            headers |= await self._proof(order, job)
+        return reply, headers
+
+    async def _proof(self, order: _Order, job: Job) -> dict[str, str]:
+        proof = await self._proofs.of_pictures(
+            order.target,
+            order.model,
+            order.request_sha256,
+            job.reply,
+            job.response_id,
+            image_fee(order.target.service, order.pictures),
+        )
+        return {**proof.headers, "zg-res-key": job.response_id}
+
+    def _only_maker(self, job_id: str) -> ProviderTarget:
+        """A job from before a restart can only be found where there is no choice."""
+        if len(self._makers) != 1 or not _ID.fullmatch(job_id):
+            raise Problem(404, "There is no such job.", "invalid_request_error", "job_not_found")
+        return self._makers[0]
+
+
+async def _asked(target: ProviderTarget, job_id: str) -> HttpReply:
+    url = f"{target.service.url.rstrip('/')}/v1/async/jobs/{quote(job_id, safe='')}"
+    may_renew = True
+    while True:
+        key = await target.authorization()
+        headers = {"authorization": f"Bearer {key}"}
+        reply = await target.door.send("GET", url, IMAGES, headers, b"")
+        if reply.status == 200:
+            return reply
+        error = refusal(reply.status, reply.body[:65_536], reply.headers)
+        is_of_session = isinstance(error, SessionExpired | SessionRevoked | SessionInvalid)
+        if not (is_of_session and may_renew and target.key_was_refused(key)):
+            raise error
+        may_renew = False
