@@ -18,6 +18,13 @@ _REFUSALS = {
     Status.INVALID_NONCE: "it came out of order",
     Status.INVALID_SIGNATURE: "its signature was not the provider's signer's",
 }
+_REQUEST = ("request", "requests")
+_NOUNS = {  # what one usage is, by the service type
+    "chatbot": ("answer", "answers"),
+    "text-to-image": ("order of pictures", "orders of pictures"),
+    "image-editing": ("edit", "edits"),
+    "speech-to-text": ("transcript", "transcripts"),
+}
 
 
 def explanation(settlement: Settlement, lowest: Mapping[str, int]) -> str:
@@ -91,8 +98,9 @@ def _paid(settlement: Settlement, lowest: Mapping[str, int]) -> str:
 
 
 def _count(number: int, payments: Sequence[Payment]) -> str:
-    noun = "answer" if all(p.usage.kind == "chatbot" for p in payments) else "request"
-    return f"your {number} {noun}s" if number != 1 else f"your {noun}"
+    kinds = {payment.usage.kind for payment in payments}
+    one, several = _NOUNS.get(kinds.pop(), _REQUEST) if len(kinds) == 1 else _REQUEST
+    return f"your {number} {several}" if number != 1 else f"your {one}"
 
 
 def _refused(settlement: Settlement) -> str:

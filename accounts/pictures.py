@@ -15,6 +15,7 @@ from zgcompute.uploads import Upload
 
 MAX_PIXELS = 25_000_000  # of an upload: decoded, it takes four bytes for each
 MAX_SHOWN_PIXELS = 50_000_000  # of a provider's picture: a browser decodes it too
+FORMATS = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 _FORMATS = ("PNG", "JPEG", "WEBP")
 _SAVED = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
 _ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
@@ -82,6 +83,15 @@ def bare(content: bytes) -> CleanPicture | None:
     except (OSError, ValueError, SyntaxError):
         return None
     return CleanPicture(content, Upload.picture(content).media_type, *size)
+
+
+def converted(content: bytes, wanted: str) -> bytes:
+    """The picture in another of FORMATS; raises InvalidBody where it is broken or too large."""
+    size = measure(content)
+    if size is None or size[0] * size[1] > MAX_PIXELS:
+        raise InvalidBody("The picture cannot be converted.", advice="Download it as it came.")
+    with _decoding:
+        return _redrawn(content, FORMATS[wanted], None).content
 
 
 def measure(content: bytes) -> tuple[int, int] | None:

@@ -39,10 +39,11 @@ class StoredFile(models.Model):
         """What another row needs to stand for the same file."""
         return {field.name: getattr(self, field.name) for field in StoredFile._meta.get_fields()}
 
-    def read(self) -> bytes:
-        """Its bytes, from the storage; raises FileNotFoundError where they are gone."""
+    def read(self, start: int = 0, size: int = -1) -> bytes:
+        """Its bytes from the storage, or `size` of them; raises FileNotFoundError if gone."""
         with default_storage.open(self.name) as stored:
-            content: bytes = stored.read()
+            stored.seek(start)
+            content: bytes = stored.read(size)
         return content
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from django.core.asgi import get_asgi_application
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-_django = get_asgi_application()
+from config.bodies import BoundedBodies, Receive, Send
+from zgcompute.uploads import MAX_FORM
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+_django = BoundedBodies(get_asgi_application(), MAX_FORM)
 
 
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:

@@ -40,13 +40,20 @@ class PrivatePages:
 
 
 class ProblemPages:
-    """Show an SDK error as a problem page or fragment with its remedy."""
+    """Show an SDK error, or a refused body, as a problem page or fragment with its remedy."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: object, args: object, kwargs: object
+    ) -> HttpResponseBase | None:
+        """Refuse a request whose body was too large to be read (`body_limit` in its scope)."""
+        limit: int | None = getattr(request, "scope", {}).get("body_limit")
+        return None if limit is None else problems.too_large(request, limit)
 
     def process_exception(
         self, request: HttpRequest, exception: Exception

@@ -27,6 +27,16 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     )
 
 
+def too_large(request: HttpRequest, limit: int) -> HttpResponse:
+    return problem(
+        request,
+        f"What you sent is larger than {limit >> 20} MB, the most that is taken here.",
+        "Nothing of it was kept or sent on. Go back and choose a smaller file.",
+        title="Too large",
+        status=413,
+    )
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     return problem(
         request,

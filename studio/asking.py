@@ -10,6 +10,7 @@ from zgcompute.bodies import image_body
 from zgcompute.checks import SignatureSource
 from zgcompute.fees import Fee, image_fee, speech_fee
 from zgcompute.jobs import Job
+from zgcompute.model_cards import ModelCard
 from zgcompute.pictures import ImageReply, Picture
 from zgcompute.transcripts import SpeechReply
 from zgcompute.uploads import Form, Upload, form
@@ -39,13 +40,18 @@ class JobProvider(MediaProvider, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to ask for; `source` is the picture to edit or the recording."""
+    """What to ask for; `source` is the picture to edit or the recording.
+
+    `model` is one of the service's; `card` names its price where there are several.
+    """
 
     kind: str
     service: types.Service
+    model: str
     prompt: str
     settings: dict[str, Any]
     source: bytes = b""
+    card: ModelCard | None = None
 
     @property
     def count(self) -> int:
@@ -77,12 +83,12 @@ def ask(client: MediaProvider, api_key: str, order: Order) -> Result:
 def image_request(order: Order) -> bytes:
     """The body that orders new pictures; only a JSON number counts as `n` (PROTOCOL §5.1)."""
     choices = {"n": order.count, "size": order.settings.get("size", "")}
-    return image_body(order.service.model, order.prompt, **choices, response_format="b64_json")
+    return image_body(order.model, order.prompt, **choices, response_format="b64_json")
 
 
 def edit_form(order: Order) -> Form:
     """The form that orders the edit of a picture."""
-    fields = {"model": order.service.model, "prompt": order.prompt}
+    fields = {"model": order.model, "prompt": order.prompt}
     fields |= {"size": order.settings.get("size", ""), "response_format": "b64_json"}
     return form(fields, "image", Upload.picture(order.source))
 
@@ -90,7 +96,7 @@ def edit_form(order: Order) -> Form:
 def pictures_result(order: Order, reply: ImageReply) -> Result:
     """The result that `reply` is; the number that was ordered is billed."""
     return Result(
-        fee=image_fee(order.service, order.count),
+        fee=image_fee(order.service, order.count, order.card),
         response_id=reply.response_id,
         request_sha256=reply.request_sha256,
         body_sha256=reply.body_sha256,
@@ -109,12 +115,14 @@ def _edit(client: MediaProvider, api_key: str, order: Order) -> Result:
 
 def _transcript(client: MediaProvider, api_key: str, order: Order) -> Result:
     wanted = order.settings["response_format"]
-    fields = {"model": order.service.model, "response_format": wanted}
+    fields = {"model": order.model, "response_format": wanted}
     fields["language"] = order.settings.get("language", "")
     sent = form(fields, "file", Upload.recording(order.source))
     reply = client.transcribe(api_key, sent, wanted)
     return Result(
-        fee=speech_fee(order.service, seconds=reply.seconds or 0, usage=reply.usage),
+        fee=speech_fee(
+            order.service, seconds=reply.seconds or 0, usage=reply.usage, card=order.card
+        ),
         response_id=reply.response_id,
         request_sha256=reply.request_sha256,
         body_sha256=reply.response_sha256,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,7 +13,9 @@ from accounts import pictures
 from accounts.models import Wallet
 from accounts.pictures import CleanPicture
 from accounts.stored import read_upload
+from marketplace.offers import Offer
 from studio.models import File, Work
+from studio.offered import words_of
 from zgcompute.errors import InvalidBody
 from zgcompute.transcripts import FORMATS
 from zgcompute.uploads import MAX_UPLOAD, Upload
@@ -37,6 +40,9 @@ LANGUAGES = (
     *(("uk", "Ukrainian"), ("vi", "Vietnamese")),
 )
 
+# What was chosen outlives the form around it: no page may choose a file again by itself.
+_FILE_INPUT = {"class": "input", "hx-preserve": "true"}
+
 
 class WorkForm(forms.Form):
     """What every order has."""
@@ -45,15 +51,33 @@ class WorkForm(forms.Form):
     setting_names: tuple[str, ...] = ()
     source_role = ""  # of the kept file that the order may start from
 
-    def __init__(self, *args: Any, wallet: Wallet | None, network: str, **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        wallet: Wallet | None,
+        network: str,
+        models: Sequence[Offer] = (),
+        **options: Any,
+    ) -> None:
         options.setdefault("initial", {}).setdefault("key", uuid4())
         super().__init__(*args, **options)
         self._wallet, self._network = wallet, network
+        if len(models) > 1:
+            self.fields["model"] = forms.ChoiceField(
+                label="Model",
+                choices=[(one.name, words_of(one)) for one in models],
+                widget=forms.Select(attrs={"class": "input"}),
+            )
 
     @property
     def order_key(self) -> UUID:
         key: UUID = self.cleaned_data["key"]
         return key
+
+    @property
+    def chosen_model(self) -> str:
+        """The chosen one of the service's models; "" where it has but one."""
+        return str(self.cleaned_data.get("model", ""))
 
     @property
     def words(self) -> str:
@@ -128,11 +152,10 @@ class EditForm(WorkForm):
     image = forms.FileField(
         required=False,
         label="Picture",
-        help_text="PNG, JPEG or WebP. Place, camera and comments are taken out before it is sent.",
+        help_text=f"PNG, JPEG or WebP, at most {MAX_UPLOAD >> 20} MB. Place, camera and comments "
+        "are taken out before it is sent.",
         error_messages={"empty": "The file is empty. Choose another file."},
-        widget=forms.FileInput(
-            attrs={"class": "input", "accept": "image/png,image/jpeg,image/webp"}
-        ),
+        widget=forms.FileInput(attrs=_FILE_INPUT | {"accept": "image/png,image/jpeg,image/webp"}),
     )
     source = forms.UUIDField(required=False, widget=forms.HiddenInput)
     prompt = forms.CharField(
@@ -184,7 +207,7 @@ class SpeechForm(WorkForm):
         label="Recording",
         help_text=f"WAV, MP3, FLAC, Ogg, M4A or WebM, at most {MAX_UPLOAD >> 20} MB.",
         error_messages={"empty": "The file is empty. Choose another file."},
-        widget=forms.FileInput(attrs={"class": "input", "accept": "audio/*,video/webm,video/mp4"}),
+        widget=forms.FileInput(attrs=_FILE_INPUT | {"accept": "audio/*,video/webm,video/mp4"}),
     )
     source = forms.UUIDField(required=False, widget=forms.HiddenInput)
     response_format = forms.ChoiceField(

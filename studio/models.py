@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Usage, Wallet
+from accounts.pictures import FORMATS, MAX_PIXELS
 from accounts.proven import Proven
 from accounts.stored import StoredFile
 from marketplace.fields import AddressField
@@ -130,7 +131,7 @@ class Work(Proven):
 
 
 class File(StoredFile):
-    """One file of a work; its bytes are in the storage under the hash of their content."""
+    """One file of a work; its bytes are in the storage under a name of their own."""
 
     class Role(models.TextChoices):
         SOURCE = "source"
@@ -140,6 +141,7 @@ class File(StoredFile):
     work = models.ForeignKey(Work, models.CASCADE, related_name="files")
     role = models.CharField(max_length=6, choices=Role.choices)
     index = models.PositiveSmallIntegerField(default=0)
+    seconds = models.PositiveIntegerField(null=True)  # of a recording, as its file says
     note = models.TextField(blank=True)  # the provider's revised prompt
 
     class Meta:
@@ -153,6 +155,13 @@ class File(StoredFile):
 
     def get_absolute_url(self) -> str:
         return reverse("studio:file", args=(self.work.network, self.pk))
+
+    @property
+    def other_formats(self) -> list[str]:
+        """The endings of the formats that a picture can be converted to here."""
+        if not self.is_shown or (self.width or 0) * (self.height or 0) > MAX_PIXELS:
+            return []
+        return [ending for ending, kind in FORMATS.items() if kind != self.media_type]
 
     @property
     def download_name(self) -> str:

@@ -11,10 +11,15 @@ from django.http import HttpRequest
 from accounts.models import Wallet
 from accounts.readiness import Readiness, readiness
 from marketplace.models import Service
+from marketplace.templatetags.measured import span
 from studio.forms import FORMAT_NAMES, LANGUAGES, WorkForm
 from studio.kinds import FORMS, Place, kind_of, place_of
 from studio.models import Work
+from studio.offered import models_of
+from studio.pace import pace
+from studio.quotes import quote_recording
 from studio.remedies import remedy
+from zgcompute.uploads import MAX_UPLOAD
 
 WORKS_PER_PAGE = 12
 
@@ -62,12 +67,15 @@ def ready_context(
     if form is None:
         again = again or _again(request, wallet, network)
         initial = _initial(request, kind, again)
-        form = FORMS[kind](wallet=wallet, network=network, initial=initial)
+        models = models_of(service)
+        form = FORMS[kind](wallet=wallet, network=network, models=models, initial=initial)
     return context | {
         "form": form,
         "kind": kind.value,
         "kept": form.kept,
         "orders_url": place.orders_url(network),
+        "most_bytes": MAX_UPLOAD,
+        "most_megabytes": MAX_UPLOAD >> 20,
         "ready_url": f"{place.ready_url(network, service.provider)}?{request.GET.urlencode()}",
     }
 
@@ -80,11 +88,22 @@ def work_context(work: Work, room: Readiness | None = None) -> dict[str, Any]:
     return {
         "work": work,
         "facts": _facts(work),
+        "pace": pace(work),
         "remedy": help_for,
         "remedy_step": step,
         "home_url": place_of(work).url(work.network),
         "room": room,
     }
+
+
+def quote_context(
+    wallet: Wallet | None, service: Service, model: str, seconds: int
+) -> dict[str, Any]:
+    """What the fragment about a recording's cost needs, with the step that lets it be paid."""
+    quote = quote_recording(wallet, service, model, seconds)
+    room = readiness(wallet, service.network, service)
+    transfer = next((step for step in room.steps if step.key == "transfer" and step.form), None)
+    return {"quote": quote, "service": service, "step": transfer}
 
 
 def service_of(work: Work) -> Service | None:
@@ -124,7 +143,9 @@ def _facts(work: Work) -> list[tuple[str, str]]:
     """The settings that made the work, in words, without those left to the provider."""
     chosen = {name: str(value) for name, value in work.settings.items()}
     wanted, language = chosen.get("response_format", ""), chosen.get("language", "")
+    heard = work.source.seconds if work.source else None
     facts = [
+        ("", span(heard) if heard else ""),
         ("Ordered", chosen.get("n", "")),
         ("Size", chosen.get("size", "").replace("x", " × ")),
         ("", "as a job" if "as_job" in chosen else ""),
@@ -150,6 +171,9 @@ def _initial(request: HttpRequest, kind: str, again: Work | None) -> dict[str, A
     if again is not None and again.kind == kind:
         source = again.source
         initial = {"prompt": again.prompt, **again.settings, "source": source and source.pk}
+        initial["model"] = again.model
+    if model := request.GET.get("model"):
+        initial["model"] = model[:300]
     if named := request.GET.get("source"):
         initial["source"] = named[:36]
     return initial

@@ -17,6 +17,7 @@ from accounts.proven import FIRST_RETRY, fee_fields
 from accounts.tasks import refresh_wallet_later
 from studio import files
 from studio.asking import Result
+from studio.files import NewFile
 from studio.models import File, Work
 from zgcompute.errors import Error
 from zgcompute.evidence import write_service
@@ -60,8 +61,8 @@ def touch(pks: list[UUID]) -> None:
 
 def complete(pk: UUID, service: Service, result: Result) -> None:
     """Keep what came, with its bill; also where the work was given up for lost meanwhile."""
-    kept = [files.kept_result(picture) for picture in result.pictures]
-    with transaction.atomic():
+    new = [NewFile.result(picture) for picture in result.pictures]
+    with files.stored(*new) as kept, transaction.atomic():
         work = Work.objects.select_for_update().select_related("wallet").get(pk=pk)
         if work.state == _State.COMPLETE:
             return  # somebody else has looked after its job
@@ -76,7 +77,7 @@ def complete(pk: UUID, service: Service, result: Result) -> None:
             work.wallet,
             work.network,
             service.provider,
-            service.model,
+            work.model,
             service.service_type,
             result.fee,
             result.usage,

@@ -16,6 +16,7 @@ from marketplace.network import served
 from studio import jobs, proofs, transitions
 from studio.asking import JobProvider, Order, Result, ask
 from studio.models import Work
+from studio.offered import card_of
 from zgcompute import types
 from zgcompute.errors import (
     Error,
@@ -55,6 +56,10 @@ def work_on(pk: UUID, connect: Connect | None = None) -> None:
         assignment = _assignment(work)
     except Error as error:
         transitions.refuse(pk, error)
+        return
+    except Exception:
+        log.exception("work %s could not be begun", pk)
+        transitions.refuse(pk, Broken(_NOT_BEGUN, advice="Send it again, with the file."))
         return
     service = assignment.order.service
     if not transitions.claim(pk, service):
@@ -130,6 +135,8 @@ def _order(work: Work, service: types.Service) -> Order:
     return Order(
         kind=work.kind,
         service=service,
+        model=work.model,
+        card=card_of(work.network, work.provider, work.model),
         prompt=work.prompt,
         settings=dict(work.settings),
         source=source.read() if source else b"",
@@ -144,3 +151,6 @@ def provider_of(service: types.Service, is_local: bool) -> JobProvider:
 @cache
 def _door(is_local: bool) -> HttpDoor:
     return door(local=is_local)
+
+
+_NOT_BEGUN = "What you sent could not be read from this site's storage."

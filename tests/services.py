@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
+import psycopg
 import pytest
+
+POSTGRES = os.environ.get("TEST_POSTGRES", "postgres://postgres@127.0.0.1:5432")
 
 
 def require_service(name: str, is_there: bool) -> None:
@@ -14,3 +18,9 @@ def require_service(name: str, is_there: bool) -> None:
     if os.environ.get("REQUIRE_SERVICES") == "1":
         pytest.fail(f"{name} is required (REQUIRE_SERVICES=1) and does not answer.")
     pytest.skip(f"{name} does not answer on this machine")
+
+
+def postgres_answers() -> bool:
+    with suppress(psycopg.OperationalError), psycopg.connect(f"{POSTGRES}/postgres"):
+        return True
+    return False

@@ -163,7 +163,8 @@ def site(alice: Wallet, aurora: Service, monkeypatch: pytest.MonkeyPatch) -> lis
             "uuid pk": answer.conversation_id,
             **answers,
             **works,
-            "studio:file uuid pk": work.files.get().pk,
+            **{f"studio:{name} uuid pk": work.files.get().pk for name in ("file", "file-as")},
+            "studio:file-as str wanted": "jpg",
             "chat:picture uuid pk": Picture.objects.get().pk,
         },
     )

@@ -27,7 +27,7 @@ STATUS = Limits(connect=5, idle=10, total=10, max_bytes=5 * MEGABYTE)
 SIGNATURE = Limits(connect=5, idle=10, total=10, max_bytes=MEGABYTE // 16)
 REPORT = Limits(connect=5, idle=30, total=60, max_bytes=8 * MEGABYTE)
 CHAT = Limits(connect=5, idle=120, total=900, max_bytes=8 * MEGABYTE)
-SPEECH = Limits(connect=5, idle=600, total=900, max_bytes=8 * MEGABYTE)  # silent while it listens
+SPEECH = Limits(connect=5, idle=1800, total=1800, max_bytes=8 * MEGABYTE)  # silent while it listens
 IMAGES = Limits(connect=5, idle=600, total=900, max_bytes=64 * MEGABYTE)  # four large, in base64
 PICTURE = Limits(connect=5, idle=30, total=120, max_bytes=24 * MEGABYTE)
 

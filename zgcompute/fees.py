@@ -137,21 +137,29 @@ def chat_fee(
     return _fee("usage", list(_input_lines(usage, prices)), [output], prices)
 
 
-def image_fee(service: Service, count: int) -> Fee:
-    """Return the fee of `count` generated or edited images; size and quality do not matter."""
-    line = _line("Images", count, "image", service.output_price)
-    return _fee("images", [], [line], Prices.of(service))
+def image_fee(service: Service, count: int, card: ModelCard | None = None) -> Fee:
+    """Return the fee of `count` generated or edited images; size and quality do not matter.
+
+    `card` gives the price of one model where the service has several.
+    """
+    prices = Prices.of(service, card)
+    return _fee("images", [], [_line("Images", count, "image", prices.output)], prices)
 
 
 def speech_fee(
-    service: Service, *, seconds: Decimal | int | None = None, usage: Usage | None = None
+    service: Service,
+    *,
+    seconds: Decimal | int | None = None,
+    usage: Usage | None = None,
+    card: ModelCard | None = None,
 ) -> Fee:
     """Return the fee of a transcription, of `usage` in tokens if given, else of `seconds`.
 
-    Seconds are rounded to whole ones, at least 1 and at most 99 hours. Raises ValueError if
-    neither is given, or if the seconds are not a number.
+    Seconds are rounded to whole ones, at least 1 and at most 99 hours. `card` gives the price of
+    one model where the service has several. Raises ValueError if neither is given, or if the
+    seconds are not a number.
     """
-    prices = Prices.of(service)
+    prices = Prices.of(service, card)
     if usage is not None:
         spoken = _line("Recording", usage.prompt_tokens, "token", prices.input)
         written = _line("Text", usage.completion_tokens, "token", prices.output)

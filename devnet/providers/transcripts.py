@@ -12,7 +12,7 @@ WORDS_PER_SECOND = 2.5
 SEGMENT_SECONDS = 4.0
 BYTES_PER_SECOND = 16_000  # assumed for anything that is not a readable WAV file
 MAX_CHUNKS = 200  # of a WAV file, before its data
-LONGEST = 3600.0  # seconds that are transcribed; longer recordings are cut
+LONGEST = 4 * 3600.0  # seconds that are transcribed; longer recordings are cut
 
 _SENTENCES = (
     "This is devnet text, not a transcript. The test provider cannot hear; it counts the seconds "

@@ -22,3 +22,12 @@ def duration(milliseconds: int) -> str:
         return f"{milliseconds} ms"
     tenths = (milliseconds + 50) // 100
     return f"{tenths // 10}.{tenths % 10} s" if tenths < 100 else f"{tenths // 10} s"
+
+
+@register.filter
+def span(seconds: int) -> str:
+    """The length of a recording in its two largest units: 12 s, 3 min 20 s, 2 h 5 min."""
+    minutes, rest = divmod(seconds, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"

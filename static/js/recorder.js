@@ -12,6 +12,7 @@ function attach(box) {
   const [button, words, time] = [part(""), part("-words"), part("-time")];
   const [level, status, player] = [part("-level"), part("-status"), part("-player")];
   let running = null;
+  let seconds = 0; // what is recorded states no length of its own
   box.hidden = false;
 
   const say = (what) => { status.textContent = status.dataset[what]; };
@@ -36,17 +37,21 @@ function attach(box) {
     const files = new DataTransfer();
     files.items.add(file);
     input.files = files.files;
+    input.dataset.recorded = seconds;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
     player.src = URL.createObjectURL(file);
     player.hidden = false;
     say("done");
   }
 
-  function tick(seconds, loudness) {
+  function tick(now, loudness) {
+    seconds = now;
     time.textContent = `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
     level.value = loudness;
     if (seconds >= MOST_SECONDS && running) stop();
   }
 
+  input.addEventListener("change", ({ isTrusted }) => isTrusted && delete input.dataset.recorded);
   button.addEventListener("click", () => (running ? stop() : start()));
 }
 

@@ -1,5 +1,6 @@
-// The studio's forms: a preview of the picture, a word while it is sent, and the recorder.
+// The studio's forms: a preview of the picture, what is said of a file, and the recorder.
 import { attachRecorders } from "./recorder.js";
+import { estimate, judge } from "./upload.js";
 
 function preview(input) {
   const frame = document.querySelector(`[data-preview="${input.id}"]`);
@@ -17,23 +18,24 @@ function preview(input) {
   reader.readAsDataURL(file);
 }
 
+function look(input) {
+  if (!judge(input)) return;
+  preview(input);
+  estimate(input);
+}
+
 document.addEventListener("change", ({ target }) => {
-  if (target.matches("[data-order] input[type=file]")) preview(target);
+  if (target.matches("[data-order] input[type=file]")) look(target);
+  if (target.matches("[data-order] select[name=model]")) lookAgain(target.form);
 });
 
-// A second press would only repeat the same form, which the site takes once; say that it is on its way.
-document.addEventListener("submit", ({ target }) => {
-  if (!target.matches("[data-order]")) return;
-  target.querySelector("[data-sending]").hidden = false;
-  target.querySelector("button[type=submit]").setAttribute("aria-disabled", "true");
-});
-
-addEventListener("pageshow", () => {
-  for (const form of document.querySelectorAll("[data-order]")) {
-    form.querySelector("[data-sending]").hidden = true;
-    form.querySelector("button[type=submit]").removeAttribute("aria-disabled");
-  }
-});
+// A form that was put in the place of another one keeps the file that was chosen.
+function lookAgain(scope) {
+  for (const input of scope.querySelectorAll("input[type=file]")) if (input.files.length) look(input);
+}
 
 attachRecorders(document);
-document.addEventListener("htmx:afterSettle", (event) => attachRecorders(event.target));
+document.addEventListener("htmx:afterSettle", ({ target }) => {
+  attachRecorders(target);
+  if (target.querySelector("[data-order]")) lookAgain(target);
+});

@@ -5,18 +5,22 @@ from __future__ import annotations
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import HttpResponseClientRedirect, reswap, retarget
 
 from accounts.access import WalletRequest, signed_in
 from accounts.limits import limit
 from accounts.readiness import readiness
 from marketplace.access import service_or_404
+from marketplace.fragments import wants_fragment
 from marketplace.models import Service
 from marketplace.network import network_or_404
 from studio import engine, works
 from studio.forms import WorkForm
-from studio.kinds import FORMS, Place, kind_of
-from studio.rooms import home_context, ready_context
+from studio.kinds import FORMS, SPEECH, Place, kind_of
+from studio.offered import models_of
+from studio.rooms import home_context, quote_context, ready_context, wallet_of
 from studio.works import OrderRefused
+from zgcompute.fees import MAX_SPEECH_SECONDS
 
 ORDERS_PER_MINUTE = 30  # PROTOCOL §2.3: what a provider takes of one user
 
@@ -36,6 +40,19 @@ def ready(request: HttpRequest, network: str, address: str, place: Place) -> Htt
     return render(request, "studio/_ready.html", context)
 
 
+@require_GET
+def estimate(request: HttpRequest, network: str, address: str) -> HttpResponse:
+    """What a recording of `?seconds=` will cost, and whether that can be paid."""
+    service = _service(network, address, SPEECH)
+    seconds = request.GET.get("seconds", "")
+    if not (seconds.isdecimal() and len(seconds) <= 6):
+        raise Http404("There is no such length.")
+    length = min(max(1, int(seconds)), MAX_SPEECH_SECONDS)
+    model = request.GET.get("model", "")[:300] or service.model
+    context = quote_context(wallet_of(request), service, model, length)
+    return render(request, "studio/_estimate.html", context)
+
+
 @require_POST
 @signed_in
 def orders(request: WalletRequest, network: str, place: Place) -> HttpResponse:
@@ -43,7 +60,10 @@ def orders(request: WalletRequest, network: str, place: Place) -> HttpResponse:
     service = _service(network, request.POST.get("provider", ""), place)
     limit(request, "order", ORDERS_PER_MINUTE)
     kind = kind_of(service)
-    form = FORMS[kind](request.POST, request.FILES, wallet=request.user, network=network)
+    models = models_of(service)
+    form = FORMS[kind](
+        request.POST, request.FILES, wallet=request.user, network=network, models=models
+    )
     try:
         _require_ready(request, service, form)
         work, is_new = works.order(request.user, service, kind, form)
@@ -51,7 +71,8 @@ def orders(request: WalletRequest, network: str, place: Place) -> HttpResponse:
         return _refused(request, network, place, form, refusal)
     if is_new:
         engine.start(work.pk)  # it is committed when it is returned
-    return redirect(f"{place.url(network)}?again={work.pk}#work-{work.pk}")
+    made = f"{place.url(network)}?again={work.pk}#work-{work.pk}"
+    return HttpResponseClientRedirect(made) if wants_fragment(request) else redirect(made)
 
 
 def _require_ready(request: WalletRequest, service: Service, form: WorkForm) -> None:
@@ -68,9 +89,19 @@ def _require_ready(request: WalletRequest, service: Service, form: WorkForm) -> 
 def _refused(
     request: HttpRequest, network: str, place: Place, form: WorkForm, refusal: OrderRefused
 ) -> HttpResponse:
+    """The form as it was sent, with what refused it and the step that helps."""
     sent = request.POST.get("provider", "")
-    context = home_context(request, network, place, form, sent) | {"refusal": str(refusal)}
-    return render(request, "studio/home.html", context, status=422)
+    is_fragment = wants_fragment(request)
+    context = (
+        ready_context(request, network, place, _service(network, sent, place), form)
+        if is_fragment
+        else home_context(request, network, place, form, sent)
+    )
+    steps = {step.key: step for step in context["room"].steps}
+    context |= {"refusal": str(refusal), "refusal_step": steps.get(refusal.step)}
+    name = "studio/_ready.html" if is_fragment else "studio/home.html"
+    shown = render(request, name, context, status=422)
+    return reswap(retarget(shown, "#ready"), "outerHTML") if is_fragment else shown
 
 
 def _service(network: str, address: str, place: Place) -> Service:

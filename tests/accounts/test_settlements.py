@@ -132,7 +132,26 @@ def test_a_refused_settlement_takes_nothing_and_says_why(
     assert "0.001 0G are still owed" in explanations()[0]
 
 
-def test_images_are_requests_not_answers(chain: FakeChain, alice: Wallet, aurora: Service) -> None:
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("text-to-image", "your 2 orders of pictures"),
+        ("image-editing", "your 2 edits"),
+        ("speech-to-text", "your 2 transcripts"),
+        ("something new", "your 2 requests"),
+    ],
+)
+def test_what_was_paid_for_is_called_what_it_is(
+    chain: FakeChain, alice: Wallet, aurora: Service, kind: str, words: str
+) -> None:
+    for _ in range(2):
+        cast.use(cast.ALICE, aurora.provider, "0.001", kind=kind)
+    chain.settle(alice.address, aurora.provider, zg("0.002"))
+    read(chain)
+    assert explanations() == [f"Settled 0.002 0G: exactly {words}."]
+
+
+def test_different_things_are_requests(chain: FakeChain, alice: Wallet, aurora: Service) -> None:
     cast.use(cast.ALICE, aurora.provider, "0.001", kind="text-to-image")
     cast.use(cast.ALICE, aurora.provider, "0.001")
     chain.settle(alice.address, aurora.provider, zg("0.002"))

@@ -15,17 +15,16 @@ from playwright.sync_api import BrowserContext, expect
 from devnet.testing import Devnet
 from tests.browser.person import Person
 from tests.browser.wallet import TestWallet
-from tests.services import require_service
+from tests.services import POSTGRES, postgres_answers, require_service
 from tests.site_fixture import STARTED, Site, running_site
 
 pytestmark = [pytest.mark.browser, pytest.mark.services]
-POSTGRES = os.environ.get("TEST_POSTGRES", "postgres://postgres@127.0.0.1:5432")
 REDIS = os.environ.get("TEST_REDIS", "redis://127.0.0.1:6379/9")
 
 
 @pytest.fixture
 def hosted_site(devnet: Devnet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    require_service("PostgreSQL", _postgres_answers())
+    require_service("PostgreSQL", postgres_answers())
     require_service("Redis", _listens(6379))
     name = f"site_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(f"{POSTGRES}/postgres", autocommit=True) as server:
@@ -59,12 +58,6 @@ def test_an_answer_streams_from_whichever_process_is_asked(
     person.badge_says("verified")
     for tab in tabs:
         expect(tab.locator("[data-outcome=verified]")).to_be_visible(timeout=30_000)
-
-
-def _postgres_answers() -> bool:
-    with suppress(psycopg.OperationalError), psycopg.connect(f"{POSTGRES}/postgres"):
-        return True
-    return False
 
 
 def _listens(port: int) -> bool:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, CDPSession, Page, expect
 
 from devnet.testing import Devnet
 from tests.browser.person import ANSWER_MS, CHAIN_MS, Person
 from tests.browser.wallet import TestWallet
 from tests.site_fixture import Site
+from tests.studio import sounds
 from tests.studio.stage import png, wav
 
 pytestmark = [pytest.mark.browser]
@@ -103,6 +104,56 @@ def test_a_recording_is_made_in_the_page_and_written_down(
     _is_fine(page)
     somebody.visit("account/usage/")
     expect(page.get_by_text("7 seconds")).to_be_visible()
+
+
+def test_a_long_recording_is_priced_cancelled_sent_and_left_alone(
+    person: Person, tmp_path: Path
+) -> None:
+    page = person.page
+    person.visit("speech/")
+    person.sign_in()
+    _get_ready(person)
+    chosen = page.get_by_label("Recording", exact=True).first
+    long, longer = tmp_path / "long.wav", tmp_path / "longer.wav"
+    long.write_bytes(sounds.wav(sounds.TWO_HOURS, rate=4000))
+    longer.write_bytes(sounds.wav(sounds.TWO_HOURS, rate=8000))
+
+    chosen.set_input_files(longer)
+    expect(page.get_by_text("The file is 55 MB. Providers take at most 31 MB.")).to_be_visible()
+    page.get_by_role("button", name="Transcribe").click()
+    expect(page.locator("[data-sending]")).to_be_hidden()
+
+    chosen.set_input_files(long)
+    expect(page.get_by_text("2 h 0 min: about")).to_be_visible()
+    network = page.context.new_cdp_session(page)
+    _send_at(network, bytes_per_second=500_000)
+    page.get_by_role("button", name="Transcribe").click()
+    expect(page.get_by_text(re.compile(r"^[1-9][\d.]* of 27 MB"))).to_be_visible()
+    expect(page.get_by_label("Sent so far")).not_to_have_js_property("value", 0)
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("Cancelled. Nothing was ordered.")).to_be_visible()
+    expect(page.locator("[data-work]")).to_have_count(0)
+
+    _send_at(network, bytes_per_second=-1)
+    page.get_by_role("button", name="Transcribe").click()  # the file is still chosen
+    page.wait_for_url(re.compile("again="), timeout=ANSWER_MS)
+    person.visit("account/")
+    person.visit("speech/")
+    _badge_says(page, "verified")
+    expect(page.locator("[data-work]")).to_have_count(1)
+    expect(page.locator("[data-work]").get_by_text("2 h 0 min")).to_be_visible()
+    player = page.locator("[data-work] audio")
+    expect(player).to_have_js_property("duration", sounds.TWO_HOURS)
+    player.evaluate("player => { player.currentTime = 7000 }")
+    expect(player).to_have_js_property("currentTime", 7000)
+
+
+def _send_at(network: CDPSession, *, bytes_per_second: int) -> None:
+    """Slow what the browser sends down (-1: as fast as it can)."""
+    conditions = {"offline": False, "latency": 0, "downloadThroughput": -1}
+    conditions["uploadThroughput"] = bytes_per_second
+    network.send("Network.enable")
+    network.send("Network.emulateNetworkConditions", conditions)
 
 
 def _get_ready(person: Person) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import Wallet
@@ -18,6 +19,12 @@ def files(settings: object, tmp_path: Path) -> Path:
     own = {"BACKEND": storages["default"]["BACKEND"], "OPTIONS": {"location": str(tmp_path)}}
     settings.STORAGES = storages | {"default": own}  # type: ignore[attr-defined]
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def no_orders_before() -> None:
+    """No test uses up what another one may order in a minute."""
+    cache.clear()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from PIL import Image
 from accounts.models import Wallet
 from marketplace.models import Service
 from studio import works
+from studio.forms import WorkForm
 from studio.kinds import FORMS, kind_of
 from studio.models import Work
 from studio.working import work_on
@@ -89,9 +90,15 @@ def upload(kind: str, content: bytes | None = None, name: str = "") -> dict[str,
 def order(wallet: Wallet, service: Service, **changes: Any) -> Work:
     """A pending work of the service's kind."""
     kind = kind_of(service)
-    form = FORMS[kind](fields(kind, **changes), upload(kind), wallet=wallet, network=NETWORK)
+    return works.order(wallet, service, kind, valid_form(wallet, kind, **changes))[0]
+
+
+def valid_form(wallet: Wallet, kind: str, **changes: Any) -> WorkForm:
+    """The form of an order, with a file unless it starts from a `source`."""
+    sent = {} if "source" in changes else upload(kind)
+    form = FORMS[kind](fields(kind, **changes), sent, wallet=wallet, network=NETWORK)
     assert form.is_valid(), form.errors
-    return works.order(wallet, service, kind, form)[0]
+    return form
 
 
 def done(work: Work, client: Any) -> Work:
@@ -110,6 +117,9 @@ class FixedDoor:
     def __init__(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.reply = HttpReply(status, headers or {}, body)
         self.orders = 0
+
+    def send(self, method: str, *request: Any) -> HttpReply:
+        return self.get(*request) if method == "GET" else self.post(*request)
 
     def post(self, *_: Any) -> HttpReply:
         self.orders += 1

@@ -12,6 +12,7 @@ import pytest
 from devnet.node import Node
 from devnet.testing import Devnet
 from studio.asking import Order, Result, ask
+from tests.studio import sounds
 from tests.studio.stage import png, wav
 from zgcompute import Broker, LocalSigner, amounts
 from zgcompute.errors import ProviderError
@@ -28,6 +29,7 @@ ORDERS: list[tuple[str, dict[str, Any], bytes]] = [
         ("speech", {"response_format": wanted, "language": "en"}, wav(7))
         for wanted in ("json", "text", "srt", "vtt", "verbose_json")
     ),
+    ("speech", {"response_format": "srt"}, sounds.wav(sounds.TWO_HOURS)),
 ]
 
 
@@ -49,7 +51,7 @@ def _ask(broker: Broker, devnet: Devnet, kind: str, asked: dict[str, Any], sourc
     service = broker.provider(address).service
     client = Provider(service, local=True)
     try:
-        order = Order(kind, service, "A lighthouse", asked, source)
+        order = Order(kind, service, service.model, "A lighthouse", asked, source)
         return ask(client, broker.inference.session(address).api_key, order)
     finally:
         client.close()

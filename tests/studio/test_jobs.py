@@ -27,7 +27,9 @@ def _claimed_job(alice: Wallet, service: Service, provider: Any) -> Work:
     """A work whose engine was lost right after the provider took its job."""
     work = stage.order(alice, service, as_job=True)
     transitions.claim(work.pk, service.snapshot())
-    order = Order(work.kind, service.snapshot(), work.prompt, work.settings, _source(work))
+    order = Order(
+        work.kind, service.snapshot(), work.model, work.prompt, work.settings, _source(work)
+    )
     job, request = jobs.order_job(provider, "app-sk-dGVzdA==", order)
     transitions.keep_job(work.pk, job.job_id, request)
     Work.objects.update(touched_at=work.created_at - 2 * transitions.LOST_AFTER)

@@ -13,6 +13,7 @@ from marketplace.models import Service
 from studio import forms
 from studio.models import File, Work
 from tests.studio import stage
+from zgcompute.uploads import Upload
 
 pytestmark = pytest.mark.django_db
 IMAGES, SPEECH = f"/{stage.NETWORK}/images/", f"/{stage.NETWORK}/speech/"
@@ -188,6 +189,30 @@ def test_a_picture_is_shown_as_nothing_but_a_picture(
     assert reply["Content-Security-Policy"] == "default-src 'none'; sandbox"
     kept = signed_in.get(f"{made.get_absolute_url()}?download=1")
     assert kept["Content-Disposition"].startswith("attachment")
+
+
+@pytest.mark.parametrize(("ending", "media_type"), [("jpg", "image/jpeg"), ("webp", "image/webp")])
+def test_a_picture_may_be_kept_in_another_format(
+    signed_in: Client, alice: Wallet, painter: Service, ending: str, media_type: str
+) -> None:
+    work = stage.done(stage.order(alice, painter), stage.fake(painter))
+    made = work.results[0]
+    url = f"{made.get_absolute_url()}{ending}/"
+    assert url in signed_in.get(work.get_absolute_url()).content.decode()
+    kept = signed_in.get(url)
+    assert Upload.picture(kept.content).media_type == kept["Content-Type"] == media_type
+    assert kept["Content-Disposition"].endswith(f'.{ending}"')
+    assert signed_in.get(f"{made.get_absolute_url()}svg/").status_code == 404
+
+
+def test_a_bomb_is_converted_to_nothing(
+    signed_in: Client, alice: Wallet, painter: Service, mallory: Wallet
+) -> None:
+    made = stage.done(stage.order(alice, painter), stage.fake(painter)).results[0]
+    File.objects.filter(pk=made.pk).update(width=60_000, height=60_000)
+    assert signed_in.get(f"{made.get_absolute_url()}jpg/").status_code == 404
+    signed_in.force_login(mallory, backend="accounts.backends.SignedMessage")
+    assert signed_in.get(f"{made.get_absolute_url()}webp/").status_code == 404
 
 
 def test_a_player_gets_the_part_that_it_asks_for(
