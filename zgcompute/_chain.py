@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from zgcompute import _headers, _replies, _transactions, _wallets
+from zgcompute._abi_bytes import Parameter, encode
 from zgcompute._codec import inference_interface, ledger_interface
+from zgcompute._keccak import keccak
 from zgcompute._logs import LogReader
 from zgcompute._recursion import kept_recursion_limit
 from zgcompute._rpc import TIMEOUT, Refusal, Request, Rpc, quantity, refused
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from web3 import Web3
     from web3.types import TxParams
 
+_DIGEST_AND_SIGNATURE = [Parameter("", kind, False, ()) for kind in ("bytes32", "bytes")]
 FIRST_POLL, LONGEST_POLL = 0.05, 1.0  # seconds between looks at a waiting transaction
 _SENT = "was sent and may still be mined"
 _EIP_1271 = bytes.fromhex("1626ba7e")  # selector of isValidSignature(bytes32,bytes), and its "yes"
@@ -166,9 +169,7 @@ class RpcChain:
         return _transactions.failure_of(self._rpc, transaction, receipt.block_number)
 
     def is_valid_signature(self, address: str, digest: bytes, signature: bytes) -> bool:
-        from eth_abi.abi import encode
-
-        data = _EIP_1271 + encode(["bytes32", "bytes"], [digest, signature])
+        data = _EIP_1271 + encode(_DIGEST_AND_SIGNATURE, [digest, signature])
         call = {"to": checksum(address), "data": "0x" + data.hex()}
         request = Request("eth_call", (call, LATEST))
         answer = self._rpc.batch([request])[0]
@@ -240,8 +241,6 @@ class RpcChain:
             )
 
     def _send_raw(self, raw: bytes) -> str:
-        from eth_utils.crypto import keccak
-
         transaction_hash = "0x" + keccak(raw).hex()
         request = Request("eth_sendRawTransaction", ("0x" + raw.hex(),))
         try:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import atexit
 import json
+import ssl
+import time
+from http.client import HTTPException
 
 from zgcompute import _reading as read
-from zgcompute._connections import PerProcess, trusted_tls
-from zgcompute._destinations import AddressPolicy
-from zgcompute._http import exchange, sync_client
+from zgcompute._connections import PerProcess, deadline_at
 from zgcompute._limits import MEGABYTE, HttpReply, Limits, host_of
-from zgcompute.errors import ProviderError, RpcUnreachable
+from zgcompute._rpc_connections import Connections
+from zgcompute.errors import RpcUnreachable
 
 
 def post_json(
@@ -25,12 +27,19 @@ def post_json(
     """
     limits = Limits(connect=min(5.0, timeout), idle=timeout, total=timeout, max_bytes=max_bytes)
     content = json.dumps(payload, separators=(",", ":")).encode()
-    headers = {"content-type": "application/json"}
+    host = host_of(url)
     try:
-        reply = exchange(_rpc_clients.get(), "POST", url, limits, headers, content)
-    except ProviderError as error:
-        raise RpcUnreachable(str(error)) from error
-    return _rpc_answer(reply, host_of(url))
+        with deadline_at(time.monotonic() + timeout):
+            reply = _rpc_clients.get().post(url, limits, content)
+    except ssl.SSLCertVerificationError as error:
+        raise RpcUnreachable(f"The certificate of {host} is not valid.") from error
+    except TimeoutError as error:
+        raise RpcUnreachable(f"{host} did not answer in time.") from error
+    except (OSError, HTTPException, ValueError) as error:
+        raise RpcUnreachable(f"{host} cannot be reached, or it broke the connection.") from error
+    if reply is None:
+        raise RpcUnreachable(f"{host} sent more than {max_bytes} bytes.")
+    return _rpc_answer(reply, host)
 
 
 def _rpc_answer(reply: HttpReply, host: str) -> object:
@@ -48,5 +57,5 @@ def _rpc_answer(reply: HttpReply, host: str) -> object:
     return answer
 
 
-_rpc_clients = PerProcess(lambda: sync_client(AddressPolicy(allow_private=True), trusted_tls()))
+_rpc_clients = PerProcess(Connections)
 atexit.register(_rpc_clients.close)
