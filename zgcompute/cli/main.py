@@ -26,6 +26,7 @@ from zgcompute.cli import (
     network,
     serving,
     verifying,
+    web,
 )
 from zgcompute.cli.failures import Commands
 from zgcompute.cli.output import may_colour
@@ -41,7 +42,7 @@ Exit status:
 @click.group(
     NAME,
     cls=Commands,
-    aliases={"inf": "inference"},
+    aliases={"inf": "inference", "web-ui": "ui"},
     epilog=_EXITS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -83,6 +84,7 @@ for _command in (
     moves.retrieve_fund,
     moves.refund,
     inference,
+    web.ui,
     evidence.verify_evidence,
     completion.completion,
 ):
