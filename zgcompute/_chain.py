@@ -43,7 +43,6 @@ from zgcompute.types import (
 )
 
 if TYPE_CHECKING:
-    from eth_typing import ChecksumAddress
     from web3 import Web3
     from web3.types import TxParams
 
@@ -155,9 +154,16 @@ class RpcChain:
         self._require_own(call)
         _transactions.simulate(self._rpc, self.contracts(), call, checksum(sender))
 
-    def estimate_fee(self, call: UnsignedCall, sender: str) -> int:
+    def estimate_fee(self, call: UnsignedCall, sender: str, *, gas_price: int | None = None) -> int:
         self._require_own(call)
-        return _transactions.estimate_fee(self._rpc, self.contracts(), call, checksum(sender))
+        gas, price = _transactions.estimate(self._rpc, self.contracts(), call, checksum(sender))
+        return gas * (price if gas_price is None else gas_price)
+
+    def gas_price(self) -> int:
+        return quantity(self._rpc.call("eth_gasPrice"))
+
+    def next_nonce(self, address: str) -> int:
+        return quantity(self._rpc.call("eth_getTransactionCount", checksum(address), "pending"))
 
     def revert_reason(self, transaction_hash: str) -> TransactionReverted | None:
         receipt = self.receipt(transaction_hash)
@@ -179,11 +185,20 @@ class RpcChain:
             return False
         raise refused(request, answer)
 
-    def send(self, call: UnsignedCall, signer: Signer) -> str:
+    def send(
+        self,
+        call: UnsignedCall,
+        signer: Signer,
+        *,
+        gas_price: int | None = None,
+        nonce: int | None = None,
+    ) -> str:
         self._require_own(call)
         with self._sending:  # two sends of one key at once would take the same nonce
             _transactions.simulate(self._rpc, self.contracts(), call, signer.address)
-            return self._send_raw(signer.sign_transaction(_filled(self._rpc, call, signer.address)))
+            filled = _filled(self._rpc, call, signer.address, gas_price)
+            filled["nonce"] = self.next_nonce(signer.address) if nonce is None else nonce
+            return self._send_raw(signer.sign_transaction(filled))
 
     def wait(self, transaction_hash: str, timeout: float = 120.0) -> Receipt:
         deadline, pause = time.monotonic() + timeout, FIRST_POLL
@@ -253,14 +268,12 @@ class RpcChain:
         raise reason_of(request, answer)
 
 
-def _filled(rpc: Rpc, call: UnsignedCall, sender: Address) -> dict[str, Any]:
-    """Return the complete transaction; raises the decoded revert of its gas estimate."""
+def _filled(rpc: Rpc, call: UnsignedCall, sender: Address, gas_price: int | None) -> dict[str, Any]:
+    """Return the transaction without its nonce; raises the decoded revert of its gas estimate."""
     web3 = _web3(rpc)
-    nonce = web3.eth.get_transaction_count(cast("ChecksumAddress", sender), "pending")
     return {
-        **_fees(web3),
+        **(_fees(web3) if gas_price is None else {"gasPrice": gas_price}),
         "chainId": call.chain_id,
-        "nonce": nonce,
         "to": call.to,
         "data": call.data,
         "value": call.value,

@@ -24,6 +24,7 @@ from zgcompute.cli import (
     media,
     moves,
     network,
+    offering,
     serving,
     verifying,
     web,
@@ -106,5 +107,7 @@ for _subcommand in (
     api_keys.revoke_all_tokens,
     serving.serve,
     serving.router_serve,
+    offering.update_service,
+    offering.remove_service,
 ):
     inference.add_command(_subcommand)
