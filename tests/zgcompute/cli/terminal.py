@@ -5,24 +5,34 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from click.testing import CliRunner, Result
 
 from devnet import accounts
 from devnet.node import Node
-from devnet.testing import Devnet
 from tests.zgcompute.cli.desk import TypedInput
 from zgcompute.amounts import parse
 from zgcompute.cli.main import command
+from zgcompute.networks import Network
 from zgcompute.signers import LocalSigner
+
+
+class Running(Protocol):
+    """A devnet, or its chain alone."""
+
+    @property
+    def rpc_url(self) -> str: ...
+
+    @property
+    def network(self) -> Network: ...
 
 
 @dataclass
 class Terminal:
     """Somebody with a wallet, `columns` wide; `seen` is all that the commands wrote."""
 
-    devnet: Devnet
+    devnet: Running
     folder: Path
     key: str
     columns: int = 80

@@ -251,7 +251,7 @@ def test_a_refusal_in_the_block_is_reported_with_its_hash_and_reason(desk: Desk)
     chain = desk.chain
     call = chain.calls.transfer(provider, parse("4"))
 
-    def overtaken(sent: Any, signer: Any) -> str:
+    def overtaken(sent: Any, signer: Any, **options: Any) -> str:
         """Another program of the same wallet was faster, by one block."""
         chain.apply(call, ALICE.address)
         transaction_hash = chain.submit(sent, signer.address)

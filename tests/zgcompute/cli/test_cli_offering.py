@@ -8,14 +8,19 @@ import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from devnet.anvil import Anvil
+from devnet.deploy import deploy
 from devnet.testing import Devnet
+from tests.site_fixture import free_port
 from tests.zgcompute.cli.terminal import Terminal
 from zgcompute._chain import RpcChain
 from zgcompute.cli import gas
+from zgcompute.networks import DEVNET, Network
 from zgcompute.types import Service
 
 pytestmark = pytest.mark.chain
@@ -31,6 +36,31 @@ def own_devnet() -> Iterator[Devnet]:
 @pytest.fixture
 def alice(own_devnet: Devnet, tmp_path: Path) -> Terminal:
     terminal = Terminal(own_devnet, tmp_path, secrets.token_hex(32))
+    terminal.endow("100")
+    return terminal
+
+
+@dataclass(frozen=True)
+class BareNode:
+    """A chain in which no block comes by itself."""
+
+    rpc_url: str
+
+    @property
+    def network(self) -> Network:
+        return replace(DEVNET, rpc_urls=(self.rpc_url,))
+
+
+@pytest.fixture(scope="module")
+def bare_node() -> Iterator[BareNode]:
+    with Anvil(port=free_port()) as anvil:
+        deploy(anvil.rpc_url)
+        yield BareNode(anvil.rpc_url)
+
+
+@pytest.fixture
+def bob(bare_node: BareNode, tmp_path: Path) -> Terminal:
+    terminal = Terminal(bare_node, tmp_path, secrets.token_hex(32))
     terminal.endow("100")
     return terminal
 
@@ -104,34 +134,35 @@ def test_a_removed_service_brings_its_stake_back(alice: Terminal) -> None:
 
 
 def test_the_price_is_raised_until_it_is_mined_once(
-    alice: Terminal, monkeypatch: pytest.MonkeyPatch
+    bob: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A node that mines nothing for a while: four prices, one nonce, one deposit."""
     monkeypatch.setattr(gas, "RAISED_AFTER", 0.1)
     monkeypatch.setattr(gas, "_LOOK", 0.02)
-    chain = RpcChain(alice.devnet.network)
+    monkeypatch.setattr(gas, "LONGEST_WAIT", 20.0)
+    chain = RpcChain(bob.devnet.network)
     least = chain.gas_price()
     prices = f"--gas-price {2 * least} --max-gas-price {4 * least} --step 13"
-    with mining_only_from(alice, 4 * least):
-        result = alice.ok(f"deposit --yes --amount 5 --json {prices}")
+    with mining_only_from(bob, 4 * least):
+        result = bob.ok(f"deposit --yes --amount 5 --json {prices}")
     told = [int(found) for found in re.findall(r"Sent as 0x\w+, (\d+) neuron", result.stderr)]
     assert told == [2 * least, *(-(-one * 13 // 10) for one in told[:2]), 4 * least]
-    assert chain.transaction_count(alice.address) == 1
-    assert chain.ledger(alice.address).total == 5 * 10**18
+    assert chain.transaction_count(bob.address) == 1
+    assert chain.ledger(bob.address).total == 5 * 10**18
     said = json.loads(result.stdout)
-    mined = alice.node.call("eth_getTransactionByHash", said["hash"])
+    mined = bob.node.call("eth_getTransactionByHash", said["hash"])
     assert int(mined["gasPrice"], 16) == told[-1]
 
 
 def test_at_the_highest_price_the_wait_ends_with_all_that_was_sent(
-    alice: Terminal, monkeypatch: pytest.MonkeyPatch
+    bob: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("RAISED_AFTER", "LONGEST_WAIT", "_LOOK"):
         monkeypatch.setattr(gas, name, 0.02)
-    least = RpcChain(alice.devnet.network).gas_price()
+    least = RpcChain(bob.devnet.network).gas_price()
     prices = f"--gas-price {2 * least} --max-gas-price {3 * least} --step 20"
-    with mining_only_from(alice, 9 * least):
-        result = alice.run(f"deposit --yes --amount 5 {prices}")
+    with mining_only_from(bob, 9 * least):
+        result = bob.run(f"deposit --yes --amount 5 {prices}")
     assert (result.exit_code, result.stdout) == (4, "")
     first, second = re.findall(r"Sent as (0x\w+)", result.stderr)
     assert f"sent as {second}, before that at lower prices as {first}" in result.stderr
@@ -144,8 +175,8 @@ def mining_only_from(terminal: Terminal, price: int) -> Iterator[None]:
 
     def offered() -> int:
         pool = node.call("txpool_content")
-        own = pool["pending"].get(terminal.address, {}).values()
-        return max((int(one["gasPrice"], 16) for one in own), default=0)
+        waiting = (one for user in pool["pending"].values() for one in user.values())
+        return max((int(one["gasPrice"], 16) for one in waiting), default=0)
 
     def mine() -> None:
         while offered() < price and not ended.wait(0.02):
