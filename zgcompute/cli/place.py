@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from zgcompute.broker import Broker
     from zgcompute.networks import Network
 
-KEY_VARIABLE = "ZG_API_KEY"
 _OPTIONS = (
     click.option(
         "--network",
@@ -117,22 +116,6 @@ def network_options(function: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
-
-
-def required_key() -> str:
-    """The API key of the environment; raises ConfigurationError. Never an argument: those show."""
-    import os
-
-    from zgcompute.errors import ConfigurationError
-
-    key = os.environ.get(KEY_VARIABLE, "").strip()
-    if not key:
-        raise ConfigurationError(
-            f"The environment variable {KEY_VARIABLE} is not set.",
-            advice="Make an API key for this provider, with 0g-compute-cli inference get-secret or "
-            "on its page, and put it there.",
-        )
-    return key
 
 
 def required_url(url: str) -> str:
