@@ -137,7 +137,7 @@ def _update_notes(before: Service, after: Service) -> Iterator[str]:
 def _facts(service: Service, *, keeps_signer: bool) -> dict[str, object]:
     return {
         "provider": service.provider,
-        "url": service.url,
+        "service_url": service.url,
         "model": service.model,
         "input_price": in_json(service.input_price),
         "output_price": in_json(service.output_price),
