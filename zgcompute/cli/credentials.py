@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from zgcompute.cli import keystore
 from zgcompute.cli.output import note
+from zgcompute.cli.place import KEY_VARIABLE
 
 if TYPE_CHECKING:
     from zgcompute.broker import Broker
-
-KEY_VARIABLE = "ZG_API_KEY"
 
 
 @dataclass(frozen=True, slots=True, repr=False)

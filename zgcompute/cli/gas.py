@@ -14,6 +14,7 @@ from zgcompute.cli.output import note
 
 if TYPE_CHECKING:
     from zgcompute.chain import Chain
+    from zgcompute.errors import TransactionUncertain
     from zgcompute.signers import Signer
     from zgcompute.types import Receipt, UnsignedCall
 
@@ -86,26 +87,28 @@ def send_raising(chain: Chain, call: UnsignedCall, signer: Signer, gas: Gas) -> 
     """Send `call`, and in its place the same at higher prices, until one is mined; its receipt.
 
     All have one nonce: only one of them can ever be mined. Raises what the chain and the contract
-    raise, RpcUnreachable where none is mined at the maximum within LONGEST_WAIT.
+    raise, TransactionUncertain where none is mined at the maximum within LONGEST_WAIT.
     """
-    from zgcompute.errors import ChainError, RpcUnreachable
+    from zgcompute.errors import ChainError, TransactionUncertain
 
     nonce = chain.next_nonce(signer.address)
     hashes: list[str] = []
     for price in gas.prices(chain):
         try:
             hashes.append(chain.send(call, signer, gas_price=price, nonce=nonce))
+        except TransactionUncertain as error:  # its reply was lost: wait for it like the others
+            hashes.append(error.transaction_hash)
         except ChainError as error:  # perhaps the one before was mined just now
             if not hashes:
                 raise
             if (receipt := first_mined(chain, hashes, _LOOK)) is not None:
                 return receipt
-            raise RpcUnreachable(str(error), advice=_may_be_mined(hashes)) from error
+            raise _uncertain(str(error), hashes) from error
         note(f"Sent as {hashes[-1]}, {price} neuron for a unit of gas")
         patience = LONGEST_WAIT if price == gas.most else RAISED_AFTER
         if (receipt := first_mined(chain, hashes, patience)) is not None:
             return receipt
-    raise RpcUnreachable("The transaction was not mined.", advice=_may_be_mined(hashes))
+    raise _uncertain("The transaction was not mined.", hashes)
 
 
 def first_mined(chain: Chain, hashes: Sequence[str], longest: float) -> Receipt | None:
@@ -113,11 +116,11 @@ def first_mined(chain: Chain, hashes: Sequence[str], longest: float) -> Receipt 
 
     Raises TransactionReverted with the reason where the mined one failed.
     """
-    from zgcompute.errors import RpcUnreachable
+    from zgcompute.errors import RpcUnreachable, TransactionUncertain
 
     deadline = time.monotonic() + longest
     while True:
-        with suppress(RpcUnreachable):
+        with suppress(RpcUnreachable, TransactionUncertain):
             for found in chain.receipts(hashes).values():
                 if found is not None:
                     return chain.wait(found.hash, timeout=0)
@@ -126,8 +129,11 @@ def first_mined(chain: Chain, hashes: Sequence[str], longest: float) -> Receipt 
         time.sleep(_LOOK)
 
 
-def _may_be_mined(hashes: Sequence[str]) -> str:
+def _uncertain(message: str, hashes: Sequence[str]) -> TransactionUncertain:
+    from zgcompute.errors import TransactionUncertain
+
     sent = f"It was sent as {hashes[-1]}"
     if hashes[:-1]:
         sent += f", before that at lower prices as {', '.join(hashes[:-1])}"
-    return f"{sent}; one may still be mined: look it up before you send it again."
+    advice = f"{sent}; one may still be mined: look it up before you send it again."
+    return TransactionUncertain(message, advice=advice, transaction_hash=hashes[-1])

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from zgcompute.broker import Broker
     from zgcompute.networks import Network
 
+KEY_VARIABLE = "ZG_API_KEY"
 _OPTIONS = (
     click.option(
         "--network",

@@ -245,7 +245,7 @@ def test_a_conversation_with_a_false_answer_ends_with_5(desk: Desk) -> None:
 def test_ctrl_c_stops_an_answer_and_keeps_its_part(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from zgcompute.priced_answers import AnswerStream
+    from zgcompute.answer_streams import AnswerStream
 
     pieces = AnswerStream.__iter__
 

@@ -269,8 +269,8 @@ def test_a_wait_that_ends_never_says_that_nothing_was_changed(desk: Desk) -> Non
     desk.fund()
     send = desk.chain.send
 
-    def cut_off(call: Any, signer: Any) -> str:
-        sent = send(call, signer)
+    def cut_off(call: Any, signer: Any, **options: Any) -> str:
+        sent = send(call, signer, **options)
         desk.chain.down = True
         return sent
 

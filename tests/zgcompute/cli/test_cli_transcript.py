@@ -29,7 +29,11 @@ ROOT = Path(__file__).parents[3]
 TRANSCRIPTS = Path(__file__).with_name("transcripts")
 SCHEMAS = json.loads((ROOT / "docs/cli.schema.json").read_text("utf-8"))
 PASSPHRASE = "a passphrase nobody else has"
-ELSEWHERE = {"ui start-web"}  # its JSON is read from the installed wheel: test_cli_wheel.py
+ELSEWHERE = {  # they stay until they are stopped: test_cli_wheel.py and the tests of serving
+    "ui start-web",
+    "inference serve",
+    "inference router-serve",
+}
 # In the order of a wallet's life. {name} is a provider's address, {folder} the caller's.
 STORY = (
     "setup-network devnet",
