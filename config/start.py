@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 import types
+import webbrowser
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -29,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     environment = _environment(options)
     _refuse_taken_port(options.port)
     parts = Parts(environment)
-    signal.signal(signal.SIGTERM, _raise_interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job ignores the first
+        signal.signal(number, _raise_interrupt)
     try:
         _start(parts, options)
         return parts.wait()
@@ -69,7 +72,11 @@ class Parts:
 
     def start(self, name: str, *command: str) -> None:
         process = subprocess.Popen(  # noqa: S603
-            [sys.executable, *command], cwd=ROOT, env=self._environment, start_new_session=True
+            [sys.executable, *command],
+            cwd=ROOT,
+            env=self._environment,
+            stdout=sys.stderr,  # ours says where the site is, and nothing else
+            start_new_session=True,
         )
         self._running[name] = Part(command, process)
 
@@ -88,7 +95,7 @@ class Parts:
             for name in tuple(self._running):
                 self._mend(name)
             time.sleep(0.3)
-        print(f"The site stopped with code {code}; stopping the rest.")
+        _say(f"The site stopped with code {code}; stopping the rest.")
         return code or 1
 
     def stop(self) -> None:
@@ -131,10 +138,16 @@ class Parts:
 
 
 def _start(parts: Parts, options: argparse.Namespace) -> None:
+    wants_devnet = "devnet" in options.networks.split(",") and not options.no_devnet
+    runs_already = wants_devnet and _answers(DEVNET_PORT)
+    if options.fresh and runs_already:
+        raise SystemExit("A devnet runs already: stop it before it can be forgotten.")
     if options.fresh:
         _say("Forgetting the devnet's chain and the site's database")
         _forget()
-    if "devnet" in options.networks.split(",") and not options.no_devnet:
+    if runs_already:
+        _say("Using the devnet that runs already")
+    elif wants_devnet:
         _say("Starting the devnet: an EVM node, the contracts and test providers")
         parts.start("devnet", "-m", "devnet", *(["--fresh"] if options.fresh else []))
     _say("Preparing the database and the static files")
@@ -158,7 +171,7 @@ def _start(parts: Parts, options: argparse.Namespace) -> None:
         *("--timeout-graceful-shutdown", "5", "--workers", os.environ.get("WEB_WORKERS", "1")),
     )
     parts.wait_for("site", options.port, 60)
-    print(f"\n  0G Compute is at http://localhost:{options.port}   (Ctrl-C stops everything)\n")
+    _announce(f"http://localhost:{options.port}", options)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -172,7 +185,18 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=3090)
     parser.add_argument("--fresh", action="store_true", help="forget the devnet and the database")
     parser.add_argument("--no-devnet", action="store_true", help="use a devnet already running")
+    parser.add_argument("--open", action="store_true", help="show it in the browser")
+    parser.add_argument("--json", action="store_true", help="say where it is as a line of JSON")
     return parser.parse_args(arguments)
+
+
+def _announce(url: str, options: argparse.Namespace) -> None:
+    if options.json:
+        print(json.dumps({"url": url, "networks": options.networks.split(",")}), flush=True)
+    else:
+        print(f"\n  0G Compute is at {url}   (Ctrl-C stops everything)\n", flush=True)
+    if options.open:
+        webbrowser.open(url)
 
 
 def _environment(options: argparse.Namespace) -> dict[str, str]:
@@ -185,7 +209,8 @@ def _environment(options: argparse.Namespace) -> dict[str, str]:
 
 def _refuse_taken_port(port: int) -> None:
     if _answers(port):
-        raise SystemExit(f"Port {port} is taken. Stop what listens there, or choose: --port 3091")
+        other = f"--port {port + 1}"
+        raise SystemExit(f"Port {port} is taken. Stop what listens there, or choose: {other}")
 
 
 def _forget() -> None:
@@ -215,7 +240,7 @@ def _raise_interrupt(number: int, frame: types.FrameType | None) -> None:
 
 
 def _say(text: str) -> None:
-    print(f"· {text}", flush=True)
+    print(f"· {text}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

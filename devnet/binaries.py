@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import subprocess
@@ -10,7 +11,8 @@ import tempfile
 from pathlib import Path
 
 VERSION = "1.7.1"
-VAR = Path(__file__).resolve().parent.parent / "var"
+_BESIDE = Path(__file__).resolve().parent.parent / "var"
+VAR = Path(os.environ.get("DEVNET_DIR") or _BESIDE)  # an installed devnet may not write beside it
 _SYSTEMS = {"linux": "linux", "darwin": "darwin"}
 _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 _PATIENCE = 300  # seconds for a download
@@ -20,8 +22,10 @@ class AnvilMissing(Exception):
     """There is no anvil and it could not be installed; the text says what to do."""
 
 
-def find_anvil(var: Path = VAR) -> Path:
+def find_anvil(var: Path | None = None) -> Path:
     """Return the anvil program, installing it on first use; raises AnvilMissing."""
+    if var is None:
+        var = _BESIDE if _program(_BESIDE / "anvil").exists() else VAR
     installed = _program(var / "anvil")
     if installed.exists():
         return installed

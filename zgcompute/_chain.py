@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from zgcompute import _headers, _replies, _transactions, _wallets
+from zgcompute._abi_bytes import Parameter, encode
 from zgcompute._codec import inference_interface, ledger_interface
+from zgcompute._keccak import keccak
 from zgcompute._logs import LogReader
 from zgcompute._recursion import kept_recursion_limit
 from zgcompute._rpc import TIMEOUT, Refusal, Request, Rpc, quantity, refused
@@ -41,10 +43,10 @@ from zgcompute.types import (
 )
 
 if TYPE_CHECKING:
-    from eth_typing import ChecksumAddress
     from web3 import Web3
     from web3.types import TxParams
 
+_DIGEST_AND_SIGNATURE = [Parameter("", kind, False, ()) for kind in ("bytes32", "bytes")]
 FIRST_POLL, LONGEST_POLL = 0.05, 1.0  # seconds between looks at a waiting transaction
 _SENT = "was sent and may still be mined"
 _EIP_1271 = bytes.fromhex("1626ba7e")  # selector of isValidSignature(bytes32,bytes), and its "yes"
@@ -152,9 +154,16 @@ class RpcChain:
         self._require_own(call)
         _transactions.simulate(self._rpc, self.contracts(), call, checksum(sender))
 
-    def estimate_fee(self, call: UnsignedCall, sender: str) -> int:
+    def estimate_fee(self, call: UnsignedCall, sender: str, *, gas_price: int | None = None) -> int:
         self._require_own(call)
-        return _transactions.estimate_fee(self._rpc, self.contracts(), call, checksum(sender))
+        gas, price = _transactions.estimate(self._rpc, self.contracts(), call, checksum(sender))
+        return gas * (price if gas_price is None else gas_price)
+
+    def gas_price(self) -> int:
+        return quantity(self._rpc.call("eth_gasPrice"))
+
+    def next_nonce(self, address: str) -> int:
+        return quantity(self._rpc.call("eth_getTransactionCount", checksum(address), "pending"))
 
     def revert_reason(self, transaction_hash: str) -> TransactionReverted | None:
         receipt = self.receipt(transaction_hash)
@@ -166,9 +175,7 @@ class RpcChain:
         return _transactions.failure_of(self._rpc, transaction, receipt.block_number)
 
     def is_valid_signature(self, address: str, digest: bytes, signature: bytes) -> bool:
-        from eth_abi.abi import encode
-
-        data = _EIP_1271 + encode(["bytes32", "bytes"], [digest, signature])
+        data = _EIP_1271 + encode(_DIGEST_AND_SIGNATURE, [digest, signature])
         call = {"to": checksum(address), "data": "0x" + data.hex()}
         request = Request("eth_call", (call, LATEST))
         answer = self._rpc.batch([request])[0]
@@ -178,11 +185,20 @@ class RpcChain:
             return False
         raise refused(request, answer)
 
-    def send(self, call: UnsignedCall, signer: Signer) -> str:
+    def send(
+        self,
+        call: UnsignedCall,
+        signer: Signer,
+        *,
+        gas_price: int | None = None,
+        nonce: int | None = None,
+    ) -> str:
         self._require_own(call)
         with self._sending:  # two sends of one key at once would take the same nonce
             _transactions.simulate(self._rpc, self.contracts(), call, signer.address)
-            return self._send_raw(signer.sign_transaction(_filled(self._rpc, call, signer.address)))
+            filled = _filled(self._rpc, call, signer.address, gas_price)
+            filled["nonce"] = self.next_nonce(signer.address) if nonce is None else nonce
+            return self._send_raw(signer.sign_transaction(filled))
 
     def wait(self, transaction_hash: str, timeout: float = 120.0) -> Receipt:
         deadline, pause = time.monotonic() + timeout, FIRST_POLL
@@ -240,8 +256,6 @@ class RpcChain:
             )
 
     def _send_raw(self, raw: bytes) -> str:
-        from eth_utils.crypto import keccak
-
         transaction_hash = "0x" + keccak(raw).hex()
         request = Request("eth_sendRawTransaction", ("0x" + raw.hex(),))
         try:
@@ -254,14 +268,12 @@ class RpcChain:
         raise reason_of(request, answer)
 
 
-def _filled(rpc: Rpc, call: UnsignedCall, sender: Address) -> dict[str, Any]:
-    """Return the complete transaction; raises the decoded revert of its gas estimate."""
+def _filled(rpc: Rpc, call: UnsignedCall, sender: Address, gas_price: int | None) -> dict[str, Any]:
+    """Return the transaction without its nonce; raises the decoded revert of its gas estimate."""
     web3 = _web3(rpc)
-    nonce = web3.eth.get_transaction_count(cast("ChecksumAddress", sender), "pending")
     return {
-        **_fees(web3),
+        **(_fees(web3) if gas_price is None else {"gasPrice": gas_price}),
         "chainId": call.chain_id,
-        "nonce": nonce,
         "to": call.to,
         "data": call.data,
         "value": call.value,

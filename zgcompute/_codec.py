@@ -11,31 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from zgcompute import _keccak
+from zgcompute._abi_bytes import BadEncoding, Parameter, decode, encode
 from zgcompute.errors import ChainError
 from zgcompute.types import Address
-
-if TYPE_CHECKING:
-    from eth_abi.codec import ABICodec
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One input or output of an ABI entry; `components` are the members of a struct."""
-
-    name: str
-    type: str
-    indexed: bool
-    components: tuple[Parameter, ...]
-
-    @property
-    def abi_type(self) -> str:
-        """The canonical type text, structs spelled out: "(address,uint256)[]"."""
-        if not self.type.startswith("tuple"):
-            return self.type
-        inner = ",".join(component.abi_type for component in self.components)
-        return f"({inner}){self.type.removeprefix('tuple')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +35,7 @@ class Entry:
     @property
     def topic(self) -> bytes:
         """keccak256 of the signature: an event's topic; its first 4 bytes are the selector."""
-        from eth_utils.crypto import keccak
-
-        return bytes(keccak(text=self.signature))
+        return _keccak.keccak(self.signature.encode())
 
 
 class Interface:
@@ -70,11 +49,8 @@ class Interface:
 
     def encode(self, function: str, *arguments: Any) -> str:
         """Return the calldata of `function` as 0x text."""
-        from eth_abi.abi import encode
-
         entry = self.functions[function]
-        types = [parameter.abi_type for parameter in entry.inputs]
-        return "0x" + (entry.topic[:4] + encode(types, arguments)).hex()
+        return "0x" + (entry.topic[:4] + encode(entry.inputs, arguments)).hex()
 
     def decode_result(self, function: str, returned: bytes) -> tuple[Any, ...]:
         """Return the outputs of `function`, structs as dicts; raises ChainError."""
@@ -111,9 +87,7 @@ def inference_interface() -> Interface:
 @lru_cache(maxsize=4096)
 def checksummed(address: str) -> Address:
     """Return a decoded address in its one spelling (cached: lists repeat the same few)."""
-    from eth_utils.address import to_checksum_address
-
-    return Address(to_checksum_address(address))
+    return Address(_keccak.checksummed(address))
 
 
 def decode_parameters(
@@ -123,11 +97,9 @@ def decode_parameters(
 
     Raises ChainError naming `where` if the bytes do not fit.
     """
-    from eth_abi.exceptions import DecodingError
-
     try:
-        values = _codec().decode([parameter.abi_type for parameter in parameters], encoded)
-    except (DecodingError, OverflowError, ValueError) as error:
+        values = decode(parameters, encoded)
+    except BadEncoding as error:
         raise ChainError(
             f"{where} answered something that its interface does not allow.",
             advice="Check the contract addresses and RPC URLs of this network.",
@@ -175,10 +147,3 @@ def _value(parameter: Parameter, abi_type: str, value: Any) -> Any:
     if abi_type == "tuple":
         return _named(parameter.components, value)
     return checksummed(value) if abi_type == "address" else value
-
-
-@cache
-def _codec() -> ABICodec:
-    from zgcompute._lenient import build_codec
-
-    return build_codec()

@@ -90,11 +90,13 @@ class FakeBlocks:
             gas_price=GAS_PRICE,
         )
 
+    def next_nonce(self, sender: Address) -> int:
+        waiting = sum(entry.transaction.sender == sender for entry in self.waiting)
+        return self.latest.state.nonces.get(sender, 0) + waiting
+
     def enter(self, call: UnsignedCall, sender: Address, nonce: int | None) -> str:
         """Let `call` wait, in place of the sender's waiting one of the same nonce."""
-        if nonce is None:
-            waiting = sum(entry.transaction.sender == sender for entry in self.waiting)
-            nonce = self.latest.state.nonces.get(sender, 0) + waiting
+        nonce = self.next_nonce(sender) if nonce is None else nonce
         transaction = self._transaction(sender, call.to, nonce, data=call.data, value=call.value)
         self.waiting = [e for e in self.waiting if not _is_replaced(e.transaction, transaction)]
         self.waiting.append(Entry(transaction, call))

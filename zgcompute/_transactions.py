@@ -25,15 +25,17 @@ def simulate(rpc: Rpc, contracts: Contracts, call: UnsignedCall, sender: Address
     _checked(rpc, contracts, call, sender, requests)
 
 
-def estimate_fee(rpc: Rpc, contracts: Contracts, call: UnsignedCall, sender: Address) -> int:
-    """Return gas with a margin times the gas price, in neuron; raises the decoded revert."""
+def estimate(
+    rpc: Rpc, contracts: Contracts, call: UnsignedCall, sender: Address
+) -> tuple[int, int]:
+    """Return gas with a margin, and its price in neuron; raises the decoded revert."""
     requests = [
         Request("eth_getCode", (call.to, LATEST)),
         Request("eth_estimateGas", (parameters(call, sender),)),
         Request("eth_gasPrice"),
     ]
     _, gas, price = _checked(rpc, contracts, call, sender, requests)
-    return with_margin(quantity(gas)) * quantity(price)
+    return with_margin(quantity(gas)), quantity(price)
 
 
 def with_margin(gas: int) -> int:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from zgcompute._keccak import checksummed
 from zgcompute._reading import loads
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
@@ -97,9 +98,7 @@ def _address(keys: dict[str, Any], name: str) -> str:
     value = _text(keys, name)
     if not _ADDRESS.fullmatch(value):
         return ""
-    from eth_utils.address import to_checksum_address
-
-    return to_checksum_address(value)
+    return checksummed(value)
 
 
 def _count(value: Any, default: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from zgcompute._keccak import checksummed
 from zgcompute.errors import InvalidAddress
 from zgcompute.types import Address
 
@@ -15,11 +16,9 @@ def checksum(text: str) -> Address:
 
     Raises InvalidAddress if it is no address, or if it mixes cases and its checksum is wrong.
     """
-    from eth_utils.address import to_checksum_address
-
     if not _HEX_ADDRESS.fullmatch(text):
         raise InvalidAddress(f"{text[:60]!r} is not an address.")
-    address = Address(to_checksum_address(text))
+    address = Address(checksummed(text))
     if text != address and text[2:] not in (text[2:].lower(), text[2:].upper()):
         raise InvalidAddress(f"The checksum of {text} is wrong: a digit or a case was changed.")
     return address

@@ -20,21 +20,21 @@ from typing import TYPE_CHECKING, Any, Self
 
 from zgcompute import networks
 from zgcompute._chain import RpcChain
-from zgcompute._clients import ProviderClient
 from zgcompute.addresses import checksum
 from zgcompute.calls import Calls
 from zgcompute.catalog import Services
 from zgcompute.chain import Chain
 from zgcompute.errors import ConfigurationError
-from zgcompute.inference import Inference
 from zgcompute.ledger import LedgerAccess
 from zgcompute.networks import Network
-from zgcompute.providers import Provider, door
 from zgcompute.signers import Signer, as_signer
 from zgcompute.types import Address, Receipt, Service, UnsignedCall
 
 if TYPE_CHECKING:
     import openai
+
+    from zgcompute._clients import ProviderClient
+    from zgcompute.inference import Inference
 
 
 class Broker:
@@ -63,12 +63,18 @@ class Broker:
         self._connect = connect or self._connect_really
         self.services = Services(self)
         self.ledger = LedgerAccess(self)
-        self.inference = Inference(self)
 
     @property
     def calls(self) -> Calls:
         """Unsigned calls for this network's contracts, for somebody else to sign and send."""
         return Calls(self.network.chain_id, self.chain.contracts())
+
+    @cached_property
+    def inference(self) -> Inference:
+        """Answers of providers; loaded on first use, like everything that speaks to them."""
+        from zgcompute.inference import Inference
+
+        return Inference(self)
 
     def required_signer(self) -> Signer:
         """Return the signer; raises ConfigurationError where there is none."""
@@ -121,7 +127,11 @@ class Broker:
 
     @cached_property
     def _door(self) -> Any:
+        from zgcompute.providers import door
+
         return door(local=self.network.local)
 
     def _connect_really(self, service: Service) -> ProviderClient:
+        from zgcompute.providers import Provider
+
         return Provider(service, door=self._door)

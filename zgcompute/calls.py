@@ -14,7 +14,7 @@ from zgcompute._codec import decode_parameters, inference_interface, ledger_inte
 from zgcompute.addresses import checksum
 from zgcompute.amounts import Neuron
 from zgcompute.errors import AmountError, ChainError, InvalidAddress, InvalidToken
-from zgcompute.types import ZERO_ADDRESS, Address, Contracts, UnsignedCall
+from zgcompute.types import ZERO_ADDRESS, Address, Contracts, Service, UnsignedCall
 
 NOTHING = Neuron(0)
 MAX_API_KEY_ID = 254  # PROTOCOL: 255 is the ephemeral session, which cannot be revoked alone
@@ -93,6 +93,29 @@ class Calls:
     def revoke_all_tokens(self, provider: str) -> UnsignedCall:
         """Revoke every key and running session (InferenceServing.revokeAllTokens)."""
         return self._inference("revokeAllTokens", provider=_address(provider))
+
+    def update_service(self, service: Service) -> UnsignedCall:
+        """Change the sender's own service to `service` (InferenceServing.addOrUpdateService).
+
+        Sends no stake, so the contract refuses it where there is no service yet. Another service
+        type, model, verifiability, signer or additional information ends the acknowledgement of
+        the TEE signer by the contract's owner.
+        """
+        params = (
+            service.service_type,
+            service.url,
+            service.model,
+            service.verifiability,
+            service.input_price,
+            service.output_price,
+            service.additional_info,
+            _address(service.tee_signer),
+        )
+        return self._inference("addOrUpdateService", params=params)
+
+    def remove_service(self) -> UnsignedCall:
+        """Withdraw the sender's own service, for its stake (InferenceServing.removeService)."""
+        return self._inference("removeService")
 
     def _ledger(self, function: str, *, value: Neuron = NOTHING, **arguments: Any) -> UnsignedCall:
         return UnsignedCall(

@@ -104,8 +104,17 @@ class Chain(Protocol):
     def simulate(self, call: UnsignedCall, sender: str) -> None:
         """Try `call` without sending it; raises TransactionReverted with the decoded reason."""
 
-    def estimate_fee(self, call: UnsignedCall, sender: str) -> int:
-        """The network fee of `call` in neuron, with a margin; raises TransactionReverted."""
+    def estimate_fee(self, call: UnsignedCall, sender: str, *, gas_price: int | None = None) -> int:
+        """The network fee of `call` in neuron, with a margin; raises TransactionReverted.
+
+        At `gas_price` neuron for a unit of gas, or at the node's price.
+        """
+
+    def gas_price(self) -> int:
+        """The node's price of a unit of gas now, in neuron."""
+
+    def next_nonce(self, address: str) -> int:
+        """The nonce of the next transaction of `address`, after those that wait."""
 
     def revert_reason(self, transaction_hash: str) -> TransactionReverted | None:
         """Why a mined transaction failed; None if it did not fail or is not mined."""
@@ -113,11 +122,21 @@ class Chain(Protocol):
     def is_valid_signature(self, address: str, digest: bytes, signature: bytes) -> bool:
         """Ask the contract wallet at `address` (EIP-1271); False where there is none."""
 
-    def send(self, call: UnsignedCall, signer: Signer) -> str:
+    def send(
+        self,
+        call: UnsignedCall,
+        signer: Signer,
+        *,
+        gas_price: int | None = None,
+        nonce: int | None = None,
+    ) -> str:
         """Try, sign and send `call`; returns the transaction hash. One send at a time.
 
         Raises TransactionReverted for what would fail, TransactionUncertain where the reply of the
         node was lost. It is never sent a second time.
+
+        With the `nonce` of a waiting transaction it takes that one's place: nodes want a
+        `gas_price` (neuron for a unit of gas) at least a tenth higher for it.
         """
 
     def wait(self, transaction_hash: str, timeout: float = 120.0) -> Receipt:

@@ -14,13 +14,8 @@ from typing import Any
 
 from zgcompute import _reading as read
 from zgcompute import amounts
-from zgcompute._codec import (
-    Entry,
-    Parameter,
-    decode_parameters,
-    inference_interface,
-    ledger_interface,
-)
+from zgcompute._abi_bytes import Parameter
+from zgcompute._codec import Entry, decode_parameters, inference_interface, ledger_interface
 from zgcompute.errors import (
     BelowMinimum,
     ChainError,

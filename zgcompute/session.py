@@ -18,6 +18,7 @@ from datetime import timedelta
 from typing import Any
 
 from zgcompute import _reading as read
+from zgcompute._keccak import keccak
 from zgcompute.addresses import checksum, same
 from zgcompute.errors import InvalidAddress, InvalidToken, SignatureMismatch
 from zgcompute.signers import Signer
@@ -102,7 +103,7 @@ class SessionRequest:
     @property
     def digest(self) -> bytes:
         """The 32 bytes that the wallet signs with personal_sign: keccak256 of `message`."""
-        return _keccak(self.message)
+        return keccak(self.message.encode())
 
     def seal(self, signature: str) -> SessionToken:
         """Return the token for the wallet's `signature` (0x and 65 bytes).
@@ -135,7 +136,7 @@ class SessionToken:
         message, signature = _split(api_key)
         request = _request(message)
         normal = normal_signature(signature)
-        _require_signer(request.user, _keccak(message), normal)
+        _require_signer(request.user, keccak(message.encode()), normal)
         return cls(request=request, message=message, signature=normal)
 
     @property
@@ -215,7 +216,6 @@ def recover_message_signer(message: bytes, signature: str) -> Address:
     """
     from eth_keys.datatypes import Signature
     from eth_keys.exceptions import BadSignature
-    from eth_utils.crypto import keccak
     from eth_utils.exceptions import ValidationError
 
     normal = bytes.fromhex(normal_signature(signature)[2:])
@@ -259,12 +259,6 @@ def _milliseconds(lifetime: timedelta) -> int:
     if lifetime < _MILLISECOND:
         raise InvalidToken("A token must live for some time.")
     return lifetime // _MILLISECOND
-
-
-def _keccak(text: str) -> bytes:
-    from eth_utils.crypto import keccak
-
-    return bytes(keccak(text.encode("utf-8")))
 
 
 def _split(api_key: str) -> tuple[str, str]:

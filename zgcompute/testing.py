@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from zgcompute._fake_blocks import FEE, FakeBlocks
+from zgcompute._fake_blocks import FEE, GAS_PRICE, GAS_USED, FakeBlocks
 from zgcompute._fake_state import State
 from zgcompute.addresses import checksum
 from zgcompute.amounts import Neuron
@@ -177,9 +177,16 @@ class FakeChain:
     def simulate(self, call: UnsignedCall, sender: str) -> None:
         self._try(call, sender, fee=0)
 
-    def estimate_fee(self, call: UnsignedCall, sender: str) -> int:
+    def estimate_fee(self, call: UnsignedCall, sender: str, *, gas_price: int | None = None) -> int:
         self._try(call, sender, fee=FEE)
-        return FEE * 5 // 4
+        return (FEE if gas_price is None else GAS_USED * gas_price) * 5 // 4
+
+    def gas_price(self) -> int:
+        self._reachable()
+        return GAS_PRICE
+
+    def next_nonce(self, address: str) -> int:
+        return self._reachable().next_nonce(checksum(address))
 
     def revert_reason(self, transaction_hash: str) -> TransactionReverted | None:
         receipt = self.receipt(transaction_hash)
@@ -191,8 +198,18 @@ class FakeChain:
         self._reachable()
         return (checksum(address), digest, signature) in self._approved
 
-    def send(self, call: UnsignedCall, signer: Signer) -> str:
-        return self.apply(call, signer.address)
+    def send(
+        self,
+        call: UnsignedCall,
+        signer: Signer,
+        *,
+        gas_price: int | None = None,
+        nonce: int | None = None,
+    ) -> str:
+        self.estimate_fee(call, signer.address)
+        transaction_hash = self.submit(call, signer.address, nonce=nonce)
+        self.mine()
+        return transaction_hash
 
     def wait(self, transaction_hash: str, timeout: float = 120.0) -> Receipt:
         receipt = None if self.down else self.receipt(transaction_hash)

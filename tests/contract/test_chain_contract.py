@@ -165,6 +165,17 @@ def test_the_estimated_fee_covers_the_real_one(world: World, alice: LocalSigner)
     assert 0 < sent(world, call, alice).network_fee <= estimate
 
 
+def test_a_price_of_ones_own_is_estimated_and_paid(world: World, alice: LocalSigner) -> None:
+    call, price = calls_of(world).deposit(5 * ZG), 3 * world.chain.gas_price()
+    estimate = world.chain.estimate_fee(call, alice.address, gas_price=price)
+    assert estimate > world.chain.estimate_fee(call, alice.address)
+    nonce = world.chain.next_nonce(alice.address)
+    assert nonce == world.chain.transaction_count(alice.address) == 0
+    receipt = world.chain.wait(world.chain.send(call, alice, gas_price=price, nonce=nonce))
+    assert 0 < receipt.network_fee <= estimate
+    assert world.chain.next_nonce(alice.address) == 1
+
+
 def test_somebody_else_may_deposit(world: World, alice: LocalSigner) -> None:
     bob = world.person()
     sent(world, calls_of(world).deposit_for(bob.address, 5 * ZG), alice)

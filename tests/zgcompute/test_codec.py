@@ -4,9 +4,9 @@ import pytest
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
+from zgcompute._abi_bytes import Parameter
 from zgcompute._codec import (
     Interface,
-    Parameter,
     decode_parameters,
     inference_interface,
     ledger_interface,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zgcompute.cli.confirming import can_ask
+from zgcompute.cli.credentials import required_credentials
 from zgcompute.cli.failures import NOT_VERIFIED
 from zgcompute.cli.output import (
     fee_in_json,
@@ -22,8 +24,8 @@ from zgcompute.cli.place import (
     json_option,
     network_options,
     provider_option,
-    required_key,
 )
+from zgcompute.cli.talking import talk
 
 if TYPE_CHECKING:
     from zgcompute.fees import Fee
@@ -45,7 +47,7 @@ model_option = click.option(
     "--stream/--no-stream", default=True, show_default=True, help="Write the answer as it comes."
 )
 @json_option
-@click.argument("prompt")
+@click.argument("prompt", required=False)
 def chat(
     place: Place,
     provider: str,
@@ -53,18 +55,30 @@ def chat(
     system: str,
     stream: bool,
     as_json: bool,
-    prompt: str,
+    prompt: str | None,
 ) -> None:
     """Ask a provider's model.
 
-    A PROMPT of - is read from standard input. The API key comes from ZG_API_KEY. Ends with status
-    5 if the signature of the answer is of another key or of other bytes.
+    Without a PROMPT there is a conversation at the terminal; piped input, or a PROMPT of -, is
+    read as the question. The API key of ZG_API_KEY pays, or a session that the wallet's key signs.
+    Ends with status 5 if the signature of an answer is of another key or of other bytes.
+
+    \b
+    0g-compute-cli inference chat --provider ADDRESS "Hello"
     """
-    key = required_key()
-    told = [{"role": "system", "content": system}] if system else []
-    question = sys.stdin.read() if prompt == "-" else prompt
-    messages = [*told, {"role": "user", "content": question}]
+    messages = [{"role": "system", "content": system}] if system else []
+    talks = prompt is None and can_ask()
+    if talks and as_json:
+        raise click.UsageError("A conversation has no JSON: give a PROMPT.")
+    credentials = required_credentials()
+    if not talks:
+        question = sys.stdin.read() if prompt in (None, "-") else prompt
+        messages.append({"role": "user", "content": question or ""})
     with place.broker() as broker:
+        key = credentials.ready(broker)
+        if talks:
+            talk(broker.inference, provider, messages, model=model, api_key=key)
+            return
         ask: Callable[..., Answer] = _streamed if stream else _whole
         answer = ask(broker.inference, not as_json, provider, messages, model=model, api_key=key)
     if as_json:

@@ -31,7 +31,7 @@ def write_object(name: str, value: Mapping[str, Any]) -> Path:
     """Write `value` as the file `name`: mode 0600, in a folder of mode 0700, in one step."""
     from zgcompute import _private_files
 
-    return _private_files.write_object(_made() / name, value)
+    return _private_files.write_object(private_folder() / name, value)
 
 
 @contextmanager
@@ -39,11 +39,12 @@ def locked(name: str) -> Iterator[None]:
     """Let one process at a time read and write the file `name`."""
     from zgcompute import _private_files
 
-    with _private_files.locked(_made() / name):
+    with _private_files.locked(private_folder() / name):
         yield
 
 
-def _made() -> Path:
+def private_folder() -> Path:
+    """The folder, made for its owner alone where there was none; raises ConfigurationError."""
     from zgcompute.errors import ConfigurationError
 
     place, is_named = folder(), bool(os.environ.get(VARIABLE))

@@ -24,8 +24,10 @@ from zgcompute.cli import (
     media,
     moves,
     network,
+    offering,
     serving,
     verifying,
+    web,
 )
 from zgcompute.cli.failures import Commands
 from zgcompute.cli.output import may_colour
@@ -41,7 +43,7 @@ Exit status:
 @click.group(
     NAME,
     cls=Commands,
-    aliases={"inf": "inference"},
+    aliases={"inf": "inference", "web-ui": "ui"},
     epilog=_EXITS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -83,6 +85,7 @@ for _command in (
     moves.retrieve_fund,
     moves.refund,
     inference,
+    web.ui,
     evidence.verify_evidence,
     completion.completion,
 ):
@@ -104,5 +107,7 @@ for _subcommand in (
     api_keys.revoke_all_tokens,
     serving.serve,
     serving.router_serve,
+    offering.update_service,
+    offering.remove_service,
 ):
     inference.add_command(_subcommand)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from zgcompute.cli.asking import conclude, model_option
+from zgcompute.cli.credentials import required_credentials
 from zgcompute.cli.output import fee_in_json, safe, say, say_json, verdict_in_json
 from zgcompute.cli.place import (
     Place,
     json_option,
     network_options,
     provider_option,
-    required_key,
 )
 
 if TYPE_CHECKING:
@@ -56,15 +56,16 @@ def image(
 ) -> None:
     """Make pictures, or change one.
 
-    They are made of PROMPT; with --edit a picture of yours is changed as PROMPT says. The API key
-    comes from ZG_API_KEY. Ends with status 5 if the signature is of another key or of other
-    pictures; the files are written all the same.
+    They are made of PROMPT; with --edit a picture of yours is changed as PROMPT says. The
+    API key of ZG_API_KEY pays, or a session that the wallet signs. Ends with status 5 if the
+    signature is of another key or of other pictures; the files are written all the same.
     """
     if edit and number != 1:
         raise click.UsageError("With --edit there is one picture: leave out -n.")
     _require_folder(output)
-    key, choices = required_key(), {"model": model, "size": size}
+    credentials, choices = required_credentials(), {"model": model, "size": size}
     with place.broker() as broker:
+        key = credentials.ready(broker)
         answer = (
             broker.inference.edit(provider, Path(edit), prompt, api_key=key, **choices)
             if edit
@@ -105,11 +106,12 @@ def transcribe(
 ) -> None:
     """Write a recording down.
 
-    The API key comes from ZG_API_KEY. Ends with status 5 if the signature of the answer is of
-    another key or of other bytes.
+    The API key of ZG_API_KEY pays, or a session that the wallet signs. Ends with status 5 if the
+    signature of the answer is of another key or of other bytes.
     """
-    key = required_key()
+    credentials = required_credentials()
     with place.broker() as broker:
+        key = credentials.ready(broker)
         answer = broker.inference.transcribe(
             provider,
             Path(file),

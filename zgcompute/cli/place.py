@@ -119,22 +119,6 @@ def network_options(function: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def required_key() -> str:
-    """The API key of the environment; raises ConfigurationError. Never an argument: those show."""
-    import os
-
-    from zgcompute.errors import ConfigurationError
-
-    key = os.environ.get(KEY_VARIABLE, "").strip()
-    if not key:
-        raise ConfigurationError(
-            f"The environment variable {KEY_VARIABLE} is not set.",
-            advice="Make an API key for this provider, with 0g-compute-cli inference get-secret or "
-            "on its page, and put it there.",
-        )
-    return key
-
-
 def required_url(url: str) -> str:
     """`url` where it can be an RPC node's; raises BadParameter."""
     if not url.startswith(("http://", "https://")):

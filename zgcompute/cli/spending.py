@@ -14,6 +14,7 @@ import click
 
 from zgcompute.cli import keystore
 from zgcompute.cli.confirming import require_confirmation, yes_option
+from zgcompute.cli.gas import LONGEST_WAIT, Gas, gas_of, gas_options, send_raising
 from zgcompute.cli.output import amount as in_json
 from zgcompute.cli.output import note, note_record, og, say, say_json
 from zgcompute.cli.place import Place, json_option, network_options
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from zgcompute.broker import Broker
     from zgcompute.types import Address, Constants, Receipt, UnsignedCall, WalletState
 
-LONGEST_WAIT = 300.0  # seconds until it is mined, as in the official client
 TOLD_EVERY = 5.0  # seconds
+_AS_THE_NODE_SAYS = Gas()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Wallet:
     source: keystore.Source
     yes: bool
     as_json: bool
+    gas: Gas
 
     @property
     def address(self) -> Address:
@@ -71,12 +73,16 @@ class Wallet:
 
     def send(self, order: Order) -> Receipt:
         """Describe `order`, ask, send it and wait; raises the contract's refusal."""
-        fee = self.broker.chain.estimate_fee(order.call, self.address)
+        chain, price = self.broker.chain, self.gas.most or self.gas.price
+        fee = chain.estimate_fee(order.call, self.address, gas_price=price)
         _describe(order, self, fee)
         self._require_funds(order.call.value + fee)
         require_confirmation("Send it?", self.yes)
-        chain, signer = self.broker.chain, self.unlocked().required_signer()
-        transaction_hash = chain.send(order.call, signer)
+        signer = self.unlocked().required_signer()
+        if self.gas.is_raised:
+            with progress("Waiting until it is mined …"):
+                return send_raising(chain, order.call, signer, self.gas)
+        transaction_hash = chain.send(order.call, signer, gas_price=self.gas.price)
         note(f"Sent as {transaction_hash}")
         with progress("Waiting until it is mined …"):
             return chain.wait(transaction_hash, LONGEST_WAIT)
@@ -114,22 +120,33 @@ class Wallet:
 
 
 def wallet_command(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the network options, --yes and --json; it gets a Wallet first."""
+    """Give a command the network and gas options, --yes and --json; it gets a Wallet first."""
 
     @wraps(function)
-    def command(place: Place, yes: bool, as_json: bool, **others: Any) -> None:
-        with opened(place, yes=yes, as_json=as_json) as wallet:
+    def command(
+        place: Place,
+        yes: bool,
+        as_json: bool,
+        gas_price: int | None,
+        max_gas_price: int | None,
+        step: int,
+        **others: Any,
+    ) -> None:
+        gas = gas_of(gas_price, max_gas_price, step)
+        with opened(place, yes=yes, as_json=as_json, gas=gas) as wallet:
             function(wallet, **others)
 
-    return network_options(yes_option(json_option(command)))
+    return network_options(gas_options(yes_option(json_option(command))))
 
 
 @contextmanager
-def opened(place: Place, *, yes: bool = False, as_json: bool = False) -> Iterator[Wallet]:
+def opened(
+    place: Place, *, yes: bool = False, as_json: bool = False, gas: Gas = _AS_THE_NODE_SAYS
+) -> Iterator[Wallet]:
     """The wallet of the key that there is, on the network of `place`."""
     source = keystore.required()
     with place.broker() as broker:
-        yield Wallet(broker, source, yes, as_json)
+        yield Wallet(broker, source, yes, as_json, gas)
 
 
 @contextmanager
@@ -180,6 +197,7 @@ def _describe(order: Order, wallet: Wallet, fee: int) -> None:
     from zgcompute.amounts import short
 
     network, call = wallet.broker.network, order.call
+    about = "at most" if wallet.gas.is_raised else "about"
     note(order.title)
     note_record(
         (
@@ -187,7 +205,7 @@ def _describe(order: Order, wallet: Wallet, fee: int) -> None:
             ("Wallet", wallet.address),
             ("Contract", f"{call.to} ({call.function})"),
             ("Network", f"{network.name} ({network.slug}, chain {network.chain_id})"),
-            ("Network fee", f"about {short(fee, round_up=True)} 0G"),
+            ("Network fee", f"{about} {short(fee, round_up=True)} 0G"),
         )
     )
     for sentence in order.notes:

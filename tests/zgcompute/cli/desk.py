@@ -61,7 +61,7 @@ class Desk:
         """
         variables: dict[str, str | None] = {"ZG_API_KEY": self.api_key if key == "" else key}
         runner = CliRunner(env=variables | env)
-        entered = stdin if typed is None else _Terminal(typed.encode())
+        entered = stdin if typed is None else TypedInput(typed.encode())
         return runner.invoke(command, list(arguments), input=entered, obj=self._open, color=color)
 
     def pay(self, name: str, *arguments: str, yes: bool = True, **options: Any) -> Result:
@@ -98,7 +98,7 @@ class Desk:
         return self.others.get(service.provider, self.provider)
 
 
-class _Terminal(io.BytesIO):
+class TypedInput(io.BytesIO):
     def isatty(self) -> bool:
         return True
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from tests.zgcompute.cli.desk import Desk, json_of, key_for, shape
+from tests.zgcompute.cli.desk import ALICE_KEY, Desk, json_of, key_for, shape
 from zgcompute.testing import Fault
 
 ELSEWHERE = "0x4444444444444444444444444444444444444444"
@@ -202,3 +204,58 @@ def test_a_damaged_key_is_not_repeated(desk: Desk) -> None:
     result = desk.ask("chat", "Hello", key=damaged)
     assert result.exit_code == 2
     assert damaged[8:60] not in result.stderr + result.stdout
+
+
+def test_without_an_api_key_the_wallet_signs_a_session(desk: Desk) -> None:
+    desk.fund(deposit="10", transfer="4")
+    result = desk.ask("chat", "Hello", key=None, ZG_PRIVATE_KEY=ALICE_KEY)
+    assert (result.exit_code, result.stdout) == (0, f"{desk.provider.answer}\n")
+    assert result.stderr.count("signs a session") == 1
+    assert ALICE_KEY[2:] not in result.output
+
+
+def test_piped_input_is_the_question(desk: Desk) -> None:
+    assert desk.ask("chat", stdin="Piped\n").exit_code == 0
+    assert b"Piped" in desk.provider.bodies[0]
+
+
+def test_a_conversation_remembers_what_was_said(desk: Desk) -> None:
+    result = desk.ask("chat", typed="First\n\nSecond\n/exit\nnever asked\n")
+    assert result.exit_code == 0
+    assert len(desk.provider.bodies) == 2
+    assert b"First" in desk.provider.bodies[1]
+    assert b'"role":"assistant"' in desk.provider.bodies[1]
+    assert result.stdout == f"{desk.provider.answer}\n" * 2
+    assert result.stderr.count("Fee: ") == result.stderr.count("Verification: verified") == 2
+
+
+def test_a_failure_in_a_conversation_is_told_and_does_not_end_it(desk: Desk) -> None:
+    desk.provider.fault = Fault.RATE_LIMITED
+    result = desk.ask("chat", typed="First\nSecond\n")
+    assert result.exit_code == 0
+    assert result.stderr.count("Error: ") == 2
+
+
+def test_a_conversation_with_a_false_answer_ends_with_5(desk: Desk) -> None:
+    desk.provider.fault = Fault.WRONG_SIGNER
+    assert desk.ask("chat", typed="First\n").exit_code == 5
+    assert desk.ask("chat", "--json", typed="First\n").exit_code == 2
+
+
+def test_ctrl_c_stops_an_answer_and_keeps_its_part(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from zgcompute.answer_streams import AnswerStream
+
+    pieces = AnswerStream.__iter__
+
+    def interrupted(stream: AnswerStream) -> Iterator[str]:
+        yield next(iter(pieces(stream)))
+        monkeypatch.setattr(AnswerStream, "__iter__", pieces)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(AnswerStream, "__iter__", interrupted)
+    result = desk.ask("chat", typed="First\nSecond\n")
+    assert result.exit_code == 0
+    assert "Stopped. The part is kept" in result.stderr
+    assert b'"role":"assistant"' in desk.provider.bodies[1]

@@ -123,6 +123,19 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     assert run.stdout.splitlines()[-1] == "[]", run.stderr
 
 
+def test_a_command_that_reads_the_chain_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from zgcompute.cli.main import main;"
+        "code = main(['inference', 'list-providers', '--rpc', 'http://127.0.0.1:9',"
+        " '--network', 'devnet']);"
+        "print(code, [m for m in ('web3', 'aiohttp', 'eth_account', 'eth_abi',"
+        " 'eth_utils', 'pydantic', 'cryptography', 'django')"
+        " if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert run.stdout.splitlines()[-1] == "4 []", run.stderr
+
+
 def test_the_launcher_runs_in_any_folder_and_takes_no_module_from_it(tmp_path: Path) -> None:
     if not (ROOT / ".venv/.installed").exists():
         pytest.skip("The launcher is for the environment that bin/test makes")

@@ -251,7 +251,7 @@ def test_a_refusal_in_the_block_is_reported_with_its_hash_and_reason(desk: Desk)
     chain = desk.chain
     call = chain.calls.transfer(provider, parse("4"))
 
-    def overtaken(sent: Any, signer: Any) -> str:
+    def overtaken(sent: Any, signer: Any, **options: Any) -> str:
         """Another program of the same wallet was faster, by one block."""
         chain.apply(call, ALICE.address)
         transaction_hash = chain.submit(sent, signer.address)
@@ -269,8 +269,8 @@ def test_a_wait_that_ends_never_says_that_nothing_was_changed(desk: Desk) -> Non
     desk.fund()
     send = desk.chain.send
 
-    def cut_off(call: Any, signer: Any) -> str:
-        sent = send(call, signer)
+    def cut_off(call: Any, signer: Any, **options: Any) -> str:
+        sent = send(call, signer, **options)
         desk.chain.down = True
         return sent
 
