@@ -28,6 +28,7 @@ urlpatterns = [
     path("<uuid:pk>/restoration/", history.restoration, name="restoration"),
     path("<uuid:pk>/turns/", turns.turn, name="turn"),
     path("answers/<uuid:pk>/stream/", stream.stream, name="stream"),
+    path("answers/<uuid:pk>/answer.md", archive.answer_markdown, name="answer-markdown"),
     path("messages/<uuid:pk>/", branches.message, name="message"),
     path("messages/<uuid:pk>/choice/", branches.choice, name="choice"),
     path("pictures/<uuid:pk>/", pictures.picture, name="picture"),

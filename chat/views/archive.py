@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_POST
 
-from chat.access import conversation_for
+from chat.access import answer_for, conversation_for
 from chat.exporting import to_json, to_markdown
 from chat.forms import MAX_IMPORT, ImportForm
 from chat.importing import import_file
@@ -51,6 +51,13 @@ def export_markdown(request: HttpRequest, network: str, pk: UUID) -> HttpRespons
     """The visible branch of a conversation as a text to read."""
     conversation = conversation_for(request.user, network, pk)
     return _file(to_markdown(conversation), _name(conversation, "md"), "text/markdown")
+
+
+@require_GET
+def answer_markdown(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
+    """One answer as its model wrote it."""
+    answer = answer_for(request.user, network, pk)
+    return _file(answer.text, f"answer-{pk}.md", "text/markdown")
 
 
 @require_POST
