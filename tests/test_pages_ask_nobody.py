@@ -144,7 +144,10 @@ def site(alice: Wallet, aurora: Service, monkeypatch: pytest.MonkeyPatch) -> lis
     }
     answers |= {
         f"chat:{name} uuid pk": answer.conversation.comparison_id
-        for name in ("comparison", "comparison-turns", "comparison-pick")
+        for name in (
+            *("comparison", "comparison-turns", "comparison-pick", "comparison-standings"),
+            *("compared-json", "compared-markdown"),
+        )
     }
     return pages(
         shared={
