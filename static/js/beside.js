@@ -1,32 +1,21 @@
 // Columns side by side: where one fills the screen, its entry above is the current one, and leads to it.
-const columns = () => document.getElementById("beside");
 const entries = () => document.querySelectorAll(".standing[data-column]");
-let shown = "column-1";
 
 function mark() {
-  for (const entry of entries()) {
-    if (entry.dataset.column === shown) entry.setAttribute("aria-current", "true");
+  const area = document.getElementById("beside");
+  const isNarrow = area && area.scrollWidth > area.clientWidth;
+  const shown = isNarrow ? Math.round((area.scrollLeft / area.scrollWidth) * area.children.length) : -1;
+  entries().forEach((entry, place) => {
+    if (place === shown) entry.setAttribute("aria-current", "true");
     else entry.removeAttribute("aria-current");
-  }
+  });
 }
 
-const watch = new IntersectionObserver(
-  (seen) => {
-    const now = seen.filter((one) => one.isIntersecting).at(-1);
-    if (!now) return;
-    shown = now.target.id;
-    mark();
-  },
-  { threshold: 0.6, rootMargin: "100000px 0px" }, // tall columns count by their width
-);
-
-function watchAll() {
-  watch.disconnect();
-  const area = columns();
-  if (!area) return;
-  const narrow = area.scrollWidth > area.clientWidth;
-  if (narrow) for (const column of area.children) watch.observe(column);
-  mark();
+function show(column, entry) {
+  column.parentElement.scrollTo({ left: column.offsetLeft });
+  const head = entry.closest(".standings").getBoundingClientRect();
+  const isAbove = column.lastElementChild.getBoundingClientRect().bottom < head.bottom;
+  if (isAbove) scrollBy(0, column.getBoundingClientRect().top - head.height); // it is a short one
 }
 
 document.addEventListener("click", (event) => {
@@ -34,10 +23,10 @@ document.addEventListener("click", (event) => {
   const column = entry && document.getElementById(entry.dataset.column);
   if (!column) return;
   event.preventDefault();
-  column.parentElement.scrollTo({ left: column.offsetLeft, behavior: "smooth" });
-  shown = column.id;
-  mark();
+  show(column, entry);
 });
 
-document.addEventListener("htmx:afterSettle", watchAll);
-watchAll();
+document.addEventListener("scroll", (event) => event.target.id === "beside" && mark(), { capture: true, passive: true });
+addEventListener("resize", mark);
+for (const name of ["htmx:afterSettle", "chat:replaced"]) document.addEventListener(name, mark);
+mark();
