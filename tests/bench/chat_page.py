@@ -170,7 +170,9 @@ def _report(kind: str, throttle: int, seen: Streamed) -> list[str]:
     seconds = (seen.chunks[-1]["at"] - seen.chunks[0]["at"]) / 1000
     ending = [chunk for chunk in seen.chunks if chunk["name"] in ENDINGS]
     kilobytes = sum(chunk["bytes"] for chunk in seen.chunks) / 1024
-    print(f"\n{kind}, CPU slowed {throttle} times; load average {os.getloadavg()[0]:.2f}")
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    busy = ": too busy for its times to mean much" if load > cores + 2 else ""
+    print(f"\n{kind}, CPU slowed {throttle} times; load average {load:.2f} of {cores} cores{busy}")
     print(f"  {len(seen.chunks)} chunks in {seconds:.1f} s, {kilobytes:.0f} KB of events")
     print(
         f"  longest task {max(tasks, default=0):.0f} ms{_where(seen)}; "
