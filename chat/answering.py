@@ -48,7 +48,6 @@ TOUCH_SECONDS = 5.0
 DRAIN_SECONDS = 120.0  # how long the rest is read after a stop
 ANSWER_SECONDS = 1800.0
 MAX_CHARACTERS = 400_000  # of text and reasoning that are shown and kept
-_RENDERED_INLINE = 4000  # characters; longer blocks are formatted in a thread
 
 
 class ChatProvider(Protocol):
@@ -193,9 +192,9 @@ class Answering:
 
     async def _show(self) -> None:
         """Tell the pages what has grown."""
-        piece = self._live.take()
-        is_long = len(piece.block) > _RENDERED_INLINE
-        events = await self._database(piece.events) if is_long else piece.events()
+        news, grow = self._live.take(), self._live.grow
+        is_heavy = self._live.is_heavy(news)
+        events = await self._database(grow, news) if is_heavy else grow(news)
         stream_id = self.shown.stream_id
         for event in events:
             stream_id = await self._tools.store.append(self.message_id, event)
@@ -227,7 +226,7 @@ class Answering:
         state = self._final_state(problem)
         write = partial(transitions.end, self.message_id, state, self.shown, problem, bill)
         receipt_id = await self._database(write)
-        await self._tell("answer")
+        await self._tools.store.append(self.message_id, await self._database(self._live.end))
         return receipt_id
 
     @property

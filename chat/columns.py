@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from chat import comparisons
 from chat.models import Comparison, Conversation
 from chat.rooms import Room, asking_form, chat_services, room, turns_context
+from chat.standings import standings
 from chat.turns import TurnRefused
 
 
@@ -35,6 +36,9 @@ def comparison_context(
     """A comparison's conversations as columns; `refused` says why one was not asked just now."""
     listed = comparisons.conversations(comparison)
     columns = [_column(request, one, (refused or {}).get(one.pk, "")) for one in listed]
+    lasts = [column["passage"].turns[-1] if column["turns"] else None for column in columns]
+    for column, standing in zip(columns, standings(lasts), strict=True):
+        column["standing"] = standing
     return {
         "section": "chat",
         "comparison": comparison,

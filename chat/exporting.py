@@ -9,6 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from chat import compared_files
 from chat.branches import Tree
 from chat.models import Conversation, Message, Picture, Receipt
 from zgcompute import amounts
@@ -29,11 +30,13 @@ _OF_A_RECEIPT = (
 
 def to_json(network: str, conversations: Iterable[Conversation]) -> str:
     """Return `conversations` with all branches, pictures, receipts and evidence as JSON."""
+    listed = list(conversations)
     content = {
         "format": FORMAT,
         "network": network,
         "exported_at": _moment(timezone.now()),
-        "conversations": [_conversation(one) for one in conversations],
+        "conversations": [_conversation(one) for one in listed],
+        "comparisons": compared_files.exported(listed),
     }
     return json.dumps(content, ensure_ascii=False, indent=1)
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from accounts.models import Wallet
 from accounts.pictures import CleanPicture
-from chat import pictures, search
+from chat import compared_files, pictures, search
 from chat.exporting import FORMAT
 from chat.forms import MAX_SYSTEM_PROMPT
 from chat.imported_pictures import pictures_of
@@ -55,10 +55,16 @@ def import_file(wallet: Wallet, network: str, data: bytes) -> Imported:
 
     Raises ImportRefused, and stores nothing, where any part of it is not as it should be.
     """
-    drafts = _drafts(data, wallet, network)
+    file = _file(data, network)
+    parts = file.parts("conversations", MAX_MESSAGES, "Conversation")
+    drafts = _drafts(parts, wallet, network)
+    ours = {str(part.get("id")): one.conversation for part, one in zip(parts, drafts, strict=True)}
+    compared = compared_files.read(file, wallet, network, ours)
     try:
         with transaction.atomic():
             new = sum(_keep(draft) for draft in drafts)
+            for one in compared:
+                one.keep()
     except BaseException:
         for draft in drafts:
             pictures.forget(draft.conversation.pk)  # they are new: no row stands for their files
@@ -66,8 +72,7 @@ def import_file(wallet: Wallet, network: str, data: bytes) -> Imported:
     return Imported(new=new, known=len(drafts) - new)
 
 
-def _drafts(data: bytes, wallet: Wallet, network: str) -> list[_Draft]:
-    parts = _conversations(data, network)
+def _drafts(parts: list[Part], wallet: Wallet, network: str) -> list[_Draft]:
     if sum(len(part.items("messages", MAX_MESSAGES)) for part in parts) > MAX_MESSAGES:
         raise ImportRefused(f"The file holds more than {MAX_MESSAGES:,} messages.")
     if _count_pictures(parts) > MAX_PICTURES:
@@ -97,7 +102,7 @@ def _count_pictures(parts: list[Part]) -> int:
     return sum(len(one) for one in lists if isinstance(one, list))
 
 
-def _conversations(data: bytes, network: str) -> list[Part]:
+def _file(data: bytes, network: str) -> Part:
     try:
         content = loads(data)
     except ValueError:
@@ -107,7 +112,7 @@ def _conversations(data: bytes, network: str) -> list[Part]:
         raise ImportRefused(f"The file is not an export in the form {FORMAT}.")
     if (theirs := whole.text("network", 31)) != network:
         raise ImportRefused(f"The file is of the network {theirs}. Import it there.")
-    return whole.parts("conversations", MAX_MESSAGES, "Conversation")
+    return whole
 
 
 def _draft(part: Part, wallet: Wallet, network: str, judge: Judge) -> _Draft:

@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from chat.blocks import Cutter
+from chat.growing import Growing, Grown
 from chat.rendering import to_safe_html
+
+_HEAVY = 4000  # characters of a block; formatting more is not for the engine's loop
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """One message to the pages that follow an answer; `data` is JSON-able.
 
-    text {text, is_code}: append to the unfinished tail. block {html, tail, is_code}: finished
-    Markdown, and the tail that is left. reasoning {text}: append. pace {text}: speed and cost so
-    far, in the place of the last. answer {html}: the whole
-    message anew. receipt {html}: cost and proof. done {}: nothing more will come.
+    text {text}: append to the tail. grown {parts, tail, kind}: finished parts [place, html], and
+    the tail that is left. reasoning {text}: append. pace {text}: speed and cost so far, in the
+    place of the last. ended {parts, html}: the last parts, and what follows the blocks. answer
+    {html}: the whole message anew. receipt {html}: cost and proof. done {}: nothing more will come.
     """
 
     name: str
@@ -24,27 +26,11 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """What has grown since the last look: `block` is finished Markdown, `tail` follows it.
-
-    Where no block was finished `tail` is empty: the old one grows by `text`.
-    """
+class News:
+    """What has come in since the last look."""
 
     text: str
     reasoning: str
-    block: str
-    tail: str
-    is_code: bool  # the tail is code whose fence is still open
-
-    def events(self) -> list[Event]:
-        """The events that bring the pages up to date; formats the finished block."""
-        events = [Event("reasoning", {"text": self.reasoning})] if self.reasoning else []
-        if self.block:
-            block = {"html": to_safe_html(self.block), "tail": self.tail}
-            events.append(Event("block", {**block, "is_code": self.is_code}))
-        elif self.text:
-            events.append(Event("text", {"text": self.text, "is_code": self.is_code}))
-        return events
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +51,7 @@ class Live:
     size: int = 0  # characters of both, shown or not yet
     _new_text: list[str] = field(default_factory=list)
     _new_reasoning: list[str] = field(default_factory=list)
-    _cutter: Cutter = field(default_factory=Cutter)
-    _cut: int = 0  # characters of `text` that were shown as blocks
+    _growing: Growing = field(default_factory=Growing)
 
     def add(self, text: str, reasoning: str) -> None:
         """Take in a piece of the provider's stream."""
@@ -76,20 +61,39 @@ class Live:
         if reasoning:
             self._new_reasoning.append(reasoning)
 
-    def take(self) -> Piece:
+    def take(self) -> News:
         """Count what came in as shown, and return it."""
-        text, reasoning = _drain(self._new_text), _drain(self._new_reasoning)
-        self.text += text
-        self.reasoning += reasoning
-        self._cutter.feed(text)
-        start, self._cut = self._cut, self._cutter.finished
-        return Piece(
-            text=text,
-            reasoning=reasoning,
-            block=self.text[start : self._cut],
-            tail=self.text[self._cut :] if start < self._cut else "",
-            is_code=self._cutter.is_in_code,
-        )
+        news = News(_drain(self._new_text), _drain(self._new_reasoning))
+        self.text += news.text
+        self.reasoning += news.reasoning
+        return news
+
+    def is_heavy(self, news: News) -> bool:
+        """Tell whether formatting `news` may take long."""
+        return len(news.text) + self._growing.size > _HEAVY
+
+    def grow(self, news: News) -> list[Event]:
+        """The events that bring the pages up to date; formats what is finished."""
+        events = [Event("reasoning", {"text": news.reasoning})] if news.reasoning else []
+        grown = self._growing.feed(news.text)
+        if grown.tail is not None:
+            told = {"parts": _parts(grown), "tail": grown.tail, "kind": grown.kind}
+            events.append(Event("grown", told))
+        elif grown.text:
+            events.append(Event("text", {"text": grown.text}))
+        return events
+
+    def end(self) -> Event:
+        """The event that ends the text. What the pages have is kept, unless the end of the text
+        makes another HTML of its beginning: links may be defined after their use."""
+        grown = self._growing.end()
+        if self._growing.html == to_safe_html(self.text):
+            return Event("ended", {"parts": _parts(grown)})
+        return Event("answer", {})
+
+
+def _parts(grown: Grown) -> list[tuple[str, str]]:
+    return [(part.place, part.html) for part in grown.parts]
 
 
 def _drain(parts: list[str]) -> str:

@@ -6,8 +6,10 @@ that is not http, https or mailto), and whatever it emits still passes an allow-
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from html import escape
 from itertools import takewhile
@@ -17,6 +19,7 @@ from urllib.parse import urlsplit
 import nh3
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from mdit_py_plugins.tasklists import tasklists_plugin
 from pygments import format as formatted
 from pygments.formatters import HtmlFormatter
@@ -25,14 +28,16 @@ from pygments.lexers import find_lexer_class_by_name
 if TYPE_CHECKING:
     from markdown_it.renderer import RendererHTML
     from markdown_it.rules_core import StateCore
-    from markdown_it.token import Token
     from pygments.lexer import Lexer
 
 MAX_RENDERED = 100_000  # characters; a longer text is shown as it is, unformatted
 MAX_HIGHLIGHTED = 20_000  # characters of one code block
 HIGHLIGHT_SECONDS = 0.2  # of this thread's CPU, for all the code of one text
 _MAX_CACHED = 20_000
+LINES_TOGETHER = 40  # of code: what is off the screen is not laid out
+ROWS_TOGETHER = 40  # of a table: those above are not laid out again where a row follows
 
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _SCHEMES = {"http", "https", "mailto"}
 _TAGS = {
     *("p", "br", "hr", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "li"),
@@ -68,27 +73,44 @@ _LANGUAGES = {
 _FORMATTER = HtmlFormatter(nowrap=True)
 
 
-def to_safe_html(text: str) -> SafeString:
+SoFar = dict[str, Any]  # what a text's beginning says of its rest: headings, links, time left
+
+
+def to_safe_html(text: str, so_far: SoFar | None = None) -> SafeString:
     """Return `text` (Markdown of an unknown author) as HTML that is safe in our pages.
 
     Never raises on any text. Remote images become links, so that nothing is fetched unasked;
-    characters that reverse the reading direction are dropped.
+    characters that reverse the reading direction are dropped. Where the text goes on after others,
+    `so_far` is what they have left, a dict that is empty before the first.
     """
-    if len(text) <= _MAX_CACHED:
+    if so_far is None and len(text) <= _MAX_CACHED:
         return _cached(text)
-    return _to_safe_html(text)
+    return _to_safe_html(text, {} if so_far is None else so_far)
+
+
+def part_to_safe_html(text: str, so_far: SoFar) -> SafeString:
+    """The same for a part of a block that is not complete: it is formatted with the block again."""
+    ours = so_far | {"headings": list(so_far.get("headings", ()))}
+    html = _to_safe_html(text, ours)
+    so_far["left"] = ours.get("left", HIGHLIGHT_SECONDS)
+    return html
+
+
+def code_lines(lines: str) -> str:
+    """Return whole lines of code as `to_safe_html` shows those that it does not colour."""
+    return _CLEANER.clean(escape(lines.translate(_DIRECTION_MARKS)))
 
 
 @lru_cache(maxsize=512)
 def _cached(text: str) -> SafeString:
-    return _to_safe_html(text)
+    return _to_safe_html(text, {})
 
 
-def _to_safe_html(text: str) -> SafeString:
+def _to_safe_html(text: str, so_far: SoFar) -> SafeString:
     text = text.translate(_DIRECTION_MARKS)
     if len(text) > MAX_RENDERED:
         return mark_safe(f'<div class="prose__plain">{escape(text)}</div>')  # noqa: S308
-    return mark_safe(_CLEANER.clean(_MARKDOWN.render(text)))  # noqa: S308
+    return mark_safe(_CLEANER.clean(_MARKDOWN.render(text, so_far)))  # noqa: S308
 
 
 def _is_allowed_link(url: str) -> bool:
@@ -154,23 +176,49 @@ def _code_block(
     language = (token.info.split() or [""])[0][:30]
     label = f'<span class="code__language">{escape(language or "text")}</span>'
     copy = '<button class="code__copy" type="button" data-copy-code="1">Copy</button>'
-    code = _highlighted(token.content, language.lower(), env)
+    code = _together(_highlighted(token.content, language.lower(), env))
     return (
         f'<div class="code"><div class="code__head">{label}{copy}</div>'
         f'<pre tabindex="0"><code class="code__text">{code}</code></pre></div>'
     )
 
 
-def _highlighted(code: str, language: str, env: dict[str, float]) -> str:
+def _together(code: str) -> str:
+    lines = _LINE.findall(code)
+    starts = range(0, len(lines), LINES_TOGETHER)
+    groups = ("".join(lines[start : start + LINES_TOGETHER]) for start in starts)
+    return "".join(f'<span class="code__lines">{group}</span>' for group in groups)
+
+
+def _highlighted(code: str, language: str, env: SoFar) -> str:
     """Colour `code`, within what is left of the text's time: a lexer can be made to crawl."""
-    left = env.get("left", HIGHLIGHT_SECONDS)
-    if language not in _LANGUAGES or len(code) > MAX_HIGHLIGHTED or left <= 0:
+    if language not in _LANGUAGES or len(code) > MAX_HIGHLIGHTED:
         return escape(code)
+    known, left = _coloured(code, language), env.get("left", HIGHLIGHT_SECONDS)
+    if not known.html and left > 0:
+        until = time.thread_time() + left
+        tokens = list(takewhile(lambda _: time.thread_time() < until, _tokens(code, language)))
+        env["left"] = until - time.thread_time()
+        known.html = str(formatted(tokens, _FORMATTER)) if env["left"] > 0 else ""
+    return known.html or escape(code)
+
+
+@dataclass(slots=True)
+class _Coloured:
+    """Code in colours; "" where there was no time for them yet."""
+
+    html: str = ""
+
+
+@lru_cache(maxsize=256)
+def _coloured(code: str, language: str) -> _Coloured:
+    """The place for this code: a growing answer's code is formatted again when it has ended."""
+    return _Coloured()
+
+
+def _tokens(code: str, language: str) -> Iterator[tuple[Any, str]]:
     lexer = _lexer_class(_LANGUAGES[language])(stripnl=False, ensurenl=False)
-    until = time.thread_time() + left
-    tokens = list(takewhile(lambda _: time.thread_time() < until, lexer.get_tokens(code)))
-    env["left"] = until - time.thread_time()
-    return str(formatted(tokens, _FORMATTER)) if env["left"] > 0 else escape(code)
+    return iter(lexer.get_tokens(code))
 
 
 @cache
@@ -181,12 +229,29 @@ def _lexer_class(name: str) -> type[Lexer]:
 
 def _level_headings(state: StateCore) -> None:
     """A model's headings begin below the page's own two levels, and skip none."""
-    above: list[str] = []
+    above: list[str] = state.env.setdefault("headings", [])
     for token in state.tokens:
         if token.type == "heading_open":
-            above = [*(tag for tag in above if tag < token.tag), token.tag]
+            above[:] = [*(tag for tag in above if tag < token.tag), token.tag]
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(6, 2 + len(above))}"
+
+
+def _group_rows(state: StateCore) -> None:
+    tokens: list[Token] = []
+    ends: list[Token] = []
+    rows = 0
+    for token in state.tokens:
+        if token.type == "tbody_open":
+            end = Token("tbody_close", "tbody", -1, block=True, level=token.level)
+            ends, rows = [end, token], 0
+        elif token.type == "tr_open" and ends:
+            tokens += ends if rows and rows % ROWS_TOGETHER == 0 else []
+            rows += 1
+        elif token.type == "tbody_close":
+            ends = []
+        tokens.append(token)
+    state.tokens = tokens
 
 
 def _parser() -> MarkdownIt:
@@ -194,6 +259,7 @@ def _parser() -> MarkdownIt:
     parser.enable(["table", "strikethrough"]).use(tasklists_plugin)
     parser.validateLink = _is_allowed_link  # type: ignore[method-assign]
     parser.core.ruler.push("level_headings", _level_headings)
+    parser.core.ruler.push("group_rows", _group_rows)
     for kind, rule in {
         "link_open": _link_open,
         "image": _image,

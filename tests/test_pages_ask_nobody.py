@@ -134,6 +134,7 @@ def site(alice: Wallet, aurora: Service, monkeypatch: pytest.MonkeyPatch) -> lis
         f"chat:{name} uuid pk": answer.pk
         for name in ("stream", "again", "continuation", "stop", "check", "evidence")
     }
+    answers["chat:answer-markdown uuid pk"] = answer.pk
     answers |= {f"chat:{name} uuid pk": answer.pk for name in ("message", "choice")}
     answers["chat:edit uuid pk"] = answer.parent_id
     work = Work.objects.get()
@@ -143,7 +144,10 @@ def site(alice: Wallet, aurora: Service, monkeypatch: pytest.MonkeyPatch) -> lis
     }
     answers |= {
         f"chat:{name} uuid pk": answer.conversation.comparison_id
-        for name in ("comparison", "comparison-turns", "comparison-pick")
+        for name in (
+            *("comparison", "comparison-turns", "comparison-pick", "comparison-standings"),
+            *("compared-json", "compared-markdown"),
+        )
     }
     return pages(
         shared={

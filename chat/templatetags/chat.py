@@ -6,7 +6,7 @@ from django import template
 from django.utils.safestring import SafeString
 
 from chat import pace
-from chat.blocks import begins_with_code, finished_length
+from chat.growing import Growing
 from chat.rendering import to_safe_html
 
 register = template.Library()
@@ -19,21 +19,11 @@ def markdown(text: str) -> SafeString:
 
 
 @register.filter
-def finished(text: str) -> str:
-    """The complete blocks of a growing text."""
-    return text[: finished_length(text)]
-
-
-@register.filter
-def unfinished(text: str) -> str:
-    """What follows the complete blocks: shown as it is until it is complete."""
-    return text[finished_length(text) :]
-
-
-@register.filter
-def is_code(tail: str) -> bool:
-    """Tell whether an unfinished text is code, to be shown in a fixed width."""
-    return begins_with_code(tail)
+def grown(text: str) -> Growing:
+    """A growing text as the pages that follow it show it: `html`, and the `tail` of some `kind`."""
+    growing = Growing()
+    growing.feed(text)
+    return growing
 
 
 @register.filter

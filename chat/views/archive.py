@@ -11,7 +11,9 @@ from django.urls import reverse
 from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_POST
 
-from chat.access import conversation_for
+from chat import comparisons
+from chat.access import answer_for, comparison_for, conversation_for
+from chat.compared_markdown import compared_to_markdown
 from chat.exporting import to_json, to_markdown
 from chat.forms import MAX_IMPORT, ImportForm
 from chat.importing import import_file
@@ -51,6 +53,29 @@ def export_markdown(request: HttpRequest, network: str, pk: UUID) -> HttpRespons
     """The visible branch of a conversation as a text to read."""
     conversation = conversation_for(request.user, network, pk)
     return _file(to_markdown(conversation), _name(conversation, "md"), "text/markdown")
+
+
+@require_GET
+def export_compared_json(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
+    """Conversations that were asked side by side, with everything."""
+    compared = comparisons.conversations(comparison_for(request.user, network, pk))
+    text = to_json(network, compared)
+    return _file(text, _name(compared[0], "json"), "application/json")
+
+
+@require_GET
+def export_compared_markdown(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
+    """The same as a text to read: how they compare, then each of them."""
+    compared = comparisons.conversations(comparison_for(request.user, network, pk))
+    text = compared_to_markdown(compared)
+    return _file(text, _name(compared[0], "md"), "text/markdown")
+
+
+@require_GET
+def answer_markdown(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
+    """One answer as its model wrote it."""
+    answer = answer_for(request.user, network, pk)
+    return _file(answer.text, f"answer-{pk}.md", "text/markdown")
 
 
 @require_POST

@@ -53,6 +53,13 @@ def comparison(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
     return render(request, template, comparison_context(request, shown))
 
 
+@require_GET
+def standings(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
+    """The states, costs and times of the columns: asked for after each answer."""
+    shown = comparison_for(request.user, network, pk)
+    return render(request, "chat/_beside_standings.html", comparison_context(request, shown))
+
+
 @require_POST
 def turns(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
     """Ask all the next question; with `conversation`, the one that has not been asked it yet."""
@@ -68,7 +75,7 @@ def turns(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
             raise next(iter(reasons.values()))
     except TurnRefused as refusal:
         return refused(request, refusal)
-    if not wants_fragment(request):
+    if not wants_fragment(request) and not reasons:
         return redirect("chat:comparison", network, pk)
     return _columns(request, shown, {pk: str(reason) for pk, reason in reasons.items()})
 
@@ -134,4 +141,5 @@ def _ask(
 def _columns(request: HttpRequest, shown: Comparison, reasons: dict[UUID, str]) -> HttpResponse:
     """All columns anew, and a new key for the form: the next one that is sent is another."""
     shown.refresh_from_db()
-    return render(request, "chat/_beside_asked.html", comparison_context(request, shown, reasons))
+    template = "chat/_beside_asked.html" if wants_fragment(request) else "chat/comparison.html"
+    return render(request, template, comparison_context(request, shown, reasons))

@@ -6,12 +6,13 @@ import json
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
 from chat import receipts
 from chat.access import answer_for
 from chat.models import Message, Receipt
+from chat.views.sending import back_to
 from marketplace.fragments import wants_fragment
 
 
@@ -23,7 +24,7 @@ def check(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
     if receipt.can_retry:
         receipt = receipts.check(receipt.pk, budget=0)
     if not wants_fragment(request):
-        return redirect("chat:conversation", network, answer.conversation_id)
+        return back_to(request, answer.conversation)
     return render(request, "chat/_receipt.html", {"answer": answer, "receipt": receipt})
 
 

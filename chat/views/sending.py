@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -49,10 +51,21 @@ def run(turn: Turn) -> None:
         engine.start(turn.answer.pk)  # a turn is committed when it is returned
 
 
+def back_to(request: HttpRequest, conversation: Conversation) -> HttpResponse:
+    """Lead a browser without scripts to the page it came from: the conversation, or those that it
+    is shown side by side with."""
+    network, beside = conversation.network, conversation.comparison_id
+    if beside is not None:
+        page = reverse("chat:comparison", args=(network, beside))
+        if urlsplit(request.headers.get("Referer", "")).path == page:
+            return redirect(page)
+    return redirect("chat:conversation", network, conversation.pk)
+
+
 def shown_turn(request: HttpRequest, conversation: Conversation, turn: Turn) -> HttpResponse:
     """The new turn, to be added below the others."""
     if not wants_fragment(request):
-        return redirect("chat:conversation", conversation.network, conversation.pk)
+        return back_to(request, conversation)
     place = room_of(request, conversation)
     context = {"conversation": conversation, **turn_context(turn, place)}
     response = render(request, "chat/_turn.html", context)
@@ -62,7 +75,7 @@ def shown_turn(request: HttpRequest, conversation: Conversation, turn: Turn) -> 
 def shown_branch(request: HttpRequest, conversation: Conversation) -> HttpResponse:
     """All turns anew: another branch is visible now."""
     if not wants_fragment(request):
-        return redirect("chat:conversation", conversation.network, conversation.pk)
+        return back_to(request, conversation)
     response = render(request, "chat/_turns.html", turns_context(request, conversation))
     return _at_its_address(request, response, conversation)
 

@@ -29,7 +29,11 @@ T = TypeVar("T")
 PATIENCE = 5.0  # seconds of silence before a comment is sent and the database asked
 MOMENT = 0.5
 GAP_SECONDS = 1.0
-_FRAGMENTS = {"answer": "chat/_answer.html", "receipt": "chat/_receipt.html"}
+_FRAGMENTS = {
+    "answer": "chat/_answer.html",
+    "ended": "chat/_answer_over.html",
+    "receipt": "chat/_receipt.html",
+}
 
 
 @require_GET
@@ -81,7 +85,7 @@ def _patience(answer: Message, place: int) -> float:
 async def _frame(request: HttpRequest, answer: Message, event: Event, place: int) -> str:
     data = event.data
     if event.name in _FRAGMENTS:
-        data = {"html": await _database(_fragment, request, answer, event.name)}
+        data = data | {"html": await _database(_fragment, request, answer, event.name)}
     return f"id: {place}\nevent: {event.name}\ndata: {json.dumps(data)}\n\n"
 
 

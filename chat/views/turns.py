@@ -16,7 +16,7 @@ from chat.attaching import attached
 from chat.forms import QuestionForm, form_key
 from chat.rooms import asking_form, offer_of, service_of
 from chat.turns import TurnRefused
-from chat.views.sending import refused, require, run, shown_branch, shown_turn
+from chat.views.sending import back_to, refused, require, run, shown_branch, shown_turn
 from marketplace.access import service_or_404
 from marketplace.fragments import wants_fragment
 from marketplace.network import network_or_404
@@ -103,4 +103,4 @@ def stop(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
         engine.stop(answer.pk)
     if wants_fragment(request):
         return HttpResponse(status=204)
-    return redirect("chat:conversation", network, answer.conversation_id)
+    return back_to(request, answer.conversation)

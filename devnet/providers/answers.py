@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 
-from devnet.providers import seeing
+from devnet.providers import lengths, seeing, tokens
+from devnet.providers.lengths import SENTENCES
 from devnet.providers.seeing import Seen
 
 LABEL = "*Devnet answer: fixed text from a test provider, not from a model.*"
@@ -39,18 +40,6 @@ event: close
 """
 
 _MAX_WORDS = 20_000
-_SENTENCES = (
-    "A provider registers its service on chain and names the key that signs its answers.",
-    "Every answer is paid for by the token, out of what was locked with this provider.",
-    "The fee stays unsettled for a while; then a batch of fees is taken in one transaction.",
-    "A signature says which key stood behind these bytes, and nothing about their truth.",
-    "Whoever hashes the bytes as they arrive can compare them with what was signed.",
-    "Grüße aus dem Devnet: naïve façades, 數據, данные and δεδομένα all arrive whole. ✓",
-    "Balances are integers, so nothing is lost between the first answer and the last.",
-    "Streams may pause, break or end early; a careful reader notices each of these.",
-    "What is locked can be asked back, and comes home after the lock time has passed.",
-    "Test providers keep the same rules as real ones, except that nobody has to trust them.",
-)
 _REASONING = (
     "The person wrote: “{question}”. ",
     "First I look for words that I know: table, code, poem, or a number of words. ",
@@ -79,12 +68,22 @@ def compose(
 
     It speaks of the question's `pictures`, else names the `earlier` ones of the conversation.
     """
+    if not pictures and (sized := lengths.wanted(question.lower())):
+        return _sized(*sized, reasons=reasons)
     kind, text = _choose(question, model)
     if pictures:
         kind, text = "A picture came with it.", _seen(question, list(pictures))
     elif earlier:
         text += f"\n### Pictures sent before\n\n{seeing.describe(list(earlier))}\n"
     return Answer(text, _reasoning(question, kind) if reasons else "")
+
+
+def _sized(size: int, kind: str, *, reasons: bool) -> Answer:
+    """As many tokens as were asked for; a tenth of them is reasoning, where the model reasons."""
+    thought = size // 10 if reasons else 0
+    label = f"{LABEL}\n\n"
+    labelled = label + lengths.text(kind, max(0, size - thought - len(tokens.split(label))))
+    return Answer(labelled, lengths.reasoning(thought))
 
 
 def _choose(question: str, model: str) -> tuple[str, str]:
@@ -208,7 +207,7 @@ is owed to words you have not checked and read.
 
 def _long(words: int) -> str:
     """Text of exactly `words` words after the label, in paragraphs."""
-    stream = list(islice(cycle(" ".join(_SENTENCES).split()), words))
+    stream = list(islice(cycle(" ".join(SENTENCES).split()), words))
     paragraphs = [" ".join(stream[start : start + 70]) for start in range(0, words, 70)]
     return f"{LABEL}\n\n" + "\n\n".join(paragraphs) + "\n"
 

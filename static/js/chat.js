@@ -1,5 +1,6 @@
 // A conversation's page: follow running answers, send by keyboard, stay at the bottom, copy code.
 import "./attach.js";
+import "./beside.js";
 import "./composer.js";
 import "./scroll.js";
 import { followAll } from "./stream.js";

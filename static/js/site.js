@@ -35,6 +35,23 @@ async function copy(button) {
   }
 }
 
+// Where the text is not on the page: without a script the link saves it as a file.
+async function copyFile(event, link) {
+  event.preventDefault();
+  let problem = "The browser did not allow copying. Select the text and copy it by hand.";
+  const text = async () => {
+    const reply = await fetch(link.href).catch(() => ({}));
+    if (!reply.ok) problem = "The text could not be fetched from the site. Try again.";
+    return new Blob([await reply.text()], { type: "text/plain" });
+  };
+  try {
+    await navigator.clipboard.write([new ClipboardItem({ "text/plain": text() })]);
+    toast("Copied");
+  } catch {
+    toast(problem);
+  }
+}
+
 // The server writes UTC; the reader's own clock is shown where there is one.
 function showLocalTimes(scope) {
   for (const time of scope.querySelectorAll("time[data-clock]")) {
@@ -68,8 +85,9 @@ function returnTicks() {
 }
 
 document.addEventListener("click", (event) => {
-  const target = event.target.closest("[data-theme-toggle], [data-copy], [data-copy-from]");
+  const target = event.target.closest("[data-theme-toggle], [data-copy], [data-copy-from], [data-copy-file]");
   if (target?.matches("[data-theme-toggle]")) toggleTheme();
+  else if (target?.matches("[data-copy-file]")) copyFile(event, target);
   else if (target) copy(target);
   closeMenus(event);
 });

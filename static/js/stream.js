@@ -27,23 +27,22 @@ function follow(id, element, tries = 0) {
       else followAll(); // this element was made anew, or is gone
       document.dispatchEvent(new CustomEvent("chat:grown"));
     });
-  on("text", (article, { text, is_code }) => {
-    append(part(article, "tail"), text);
-    setCode(part(article, "tail"), is_code);
-  });
+  on("text", (article, { text }) => append(part(article, "tail"), text));
   on("reasoning", (article, { text }) => {
     part(article, "reasoning").hidden = false;
     append(part(article, "reasoning-text"), text);
   });
-  on("block", (article, { html, tail, is_code }) => {
-    part(article, "blocks").insertAdjacentHTML("beforeend", html);
-    part(article, "tail").textContent = tail;
-    setCode(part(article, "tail"), is_code);
+  on("grown", (article, { parts, tail, kind }) => {
+    add(part(article, "blocks"), parts);
+    const rest = part(article, "tail");
+    rest.textContent = tail;
+    rest.className = `answer__tail answer__tail--${kind}`;
   });
   on("pace", (article, { text }) => {
     const line = part(article, "pace");
     if (line) line.textContent = text;
   });
+  on("ended", finish);
   on("answer", (article, { html }) => (followed.article = replace(article, html)));
   on("receipt", (article, { html }) => replace(article.querySelector(".receipt"), html));
   on("done", () => end(id, source));
@@ -77,13 +76,57 @@ function part(article, name) {
   return article.querySelector(`[data-${name}]`);
 }
 
+// A long text is made of pieces: the browser lays out again only the one that it is added to.
+const PIECE = 2000; // characters, and up to the end of the line; without one, up to a space
+const LONGEST_PIECE = 6000;
+
 function append(element, text) {
-  if (element?.lastChild?.nodeType === Node.TEXT_NODE) element.lastChild.appendData(text);
-  else element?.append(text);
+  const last = element.lastElementChild ?? element;
+  const size = last.lastChild?.length ?? 0;
+  const end = size > PIECE ? text.indexOf(size > LONGEST_PIECE ? " " : "\n") + 1 : 0;
+  if (end) {
+    grow(last, text.slice(0, end));
+    const piece = document.createElement("div");
+    piece.append(text.slice(end));
+    element.append(piece);
+  } else grow(last, text);
 }
 
-function setCode(tail, isCode) {
-  tail.classList.toggle("answer__tail--code", isCode);
+function grow(element, text) {
+  if (element.lastChild?.nodeType === Node.TEXT_NODE) element.lastChild.appendData(text);
+  else element.append(text);
+}
+
+// Adds what is finished at its place: after the last block, instead of it, or at the end of it.
+function add(blocks, parts) {
+  for (const [place, html] of parts) {
+    const last = blocks.lastElementChild;
+    if (place === "block") blocks.insertAdjacentHTML("beforeend", html);
+    else if (place === "anew") last.outerHTML = html;
+    else within(last, place).insertAdjacentHTML("beforeend", html);
+  }
+}
+
+function within(block, place) {
+  if (place === "table") return block.querySelector("table");
+  if (place === "rows") return block.querySelector("table").lastElementChild;
+  if (place === "code") return block.querySelector("code");
+  if (place === "lines") return block.querySelector("code").lastElementChild;
+  return block; // a list, for its items
+}
+
+// The blocks stay as they are: what follows them was about an answer that is running.
+function finish(article, { parts, html }) {
+  const blocks = part(article, "blocks");
+  add(blocks, parts);
+  while (blocks.nextElementSibling) blocks.nextElementSibling.remove();
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  const fresh = [...template.content.children];
+  article.append(template.content);
+  article.setAttribute("aria-busy", "false");
+  fresh.forEach((element) => htmx.process(element));
+  tellReplaced(article);
 }
 
 function replace(element, html) {
@@ -94,10 +137,15 @@ function replace(element, html) {
     fresh.querySelector(`details.${opened.classList[0]}`)?.setAttribute("open", "");
   element.replaceWith(fresh);
   htmx.process(fresh);
-  if (fresh.querySelector("[data-refresh]")) htmx.trigger(document.body, "readiness-changed");
+  tellReplaced(fresh);
+  return fresh;
+}
+
+function tellReplaced(fresh) {
+  if (fresh.matches("[data-refresh]") || fresh.querySelector("[data-refresh]"))
+    htmx.trigger(document.body, "readiness-changed");
   tellBusy();
   document.dispatchEvent(new CustomEvent("chat:replaced"));
-  return fresh;
 }
 
 function end(id, source) {

@@ -33,6 +33,7 @@ def test_two_providers_answer_side_by_side_and_one_is_gone_on_with(
     ready.composer.press("Enter")
     _both_are_verified(ready, answers=2)
     assert [_requests(devnet, ready, name) for name in NAMES] == [2, 2]
+    _standings_compare(ready)
     page.go_back()
     page.go_forward()
     page.reload()
@@ -67,6 +68,22 @@ def _both_are_verified(person: Person, answers: int) -> None:
         expect(badge).to_have_attribute("data-outcome", "verified", timeout=ANSWER_MS)
         cost = column.locator("[data-answer]").last.locator(".receipt__cost")
         expect(cost).to_have_text(re.compile(r"^0\.\d+ 0G$"))
+
+
+def _standings_compare(person: Person) -> None:
+    """Without a reload: both have answered, the cheaper is marked, each leads to its column."""
+    standings = person.page.get_by_role("navigation", name="The providers of this page")
+    expect(standings.get_by_text("Answered")).to_have_count(2)
+    cheaper = standings.get_by_role("link").filter(has_text="Cheapest")
+    expect(cheaper).to_have_count(1)
+    expect(cheaper).to_contain_text("devnet-chat")
+    person.page.set_viewport_size({"width": 360, "height": 800})
+    second = standings.get_by_role("link").nth(1)
+    second.click()
+    expect(second).to_have_attribute("aria-current", "true")
+    expect(_column(person, 1)).to_be_in_viewport(ratio=0.2)
+    expect(_column(person, 0)).not_to_be_in_viewport()
+    person.page.set_viewport_size({"width": 1440, "height": 900})
 
 
 def _looks_well(person: Person) -> None:

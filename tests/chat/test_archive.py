@@ -321,3 +321,13 @@ def test_the_visible_branch_can_be_read_as_markdown(signed_in: Client, talk: Con
     assert f"## You\n\nOne?\n\n## {talk.model}\n\n**1**" in text
     assert "Eins" not in text
     assert "verified" in text
+
+
+def test_an_answer_can_be_taken_as_its_model_wrote_it(
+    signed_in: Client, talk: Conversation
+) -> None:
+    answer = Message.objects.answers().filter(conversation=talk).exclude(text="").first()
+    assert answer
+    reply = signed_in.get(f"/{NETWORK}/chat/answers/{answer.pk}/answer.md")
+    assert reply.content.decode() == answer.text
+    assert reply["Content-Type"] == "text/markdown; charset=utf-8"

@@ -204,6 +204,45 @@ def test_a_column_keeps_the_page_where_it_is(
     assert "HX-Replace-Url" not in reply.headers
 
 
+def test_without_a_script_each_form_leads_back_to_the_columns(
+    signed_in: Client, shown: Comparison, started: list[object]
+) -> None:
+    url = f"{BESIDE}{shown.pk}/"
+    assert signed_in.post(f"{url}turns/", _form([]))["Location"] == url
+    referer = {"Referer": f"http://testserver{url}"}
+    answers = f"/{NETWORK}/chat/answers"
+    assert signed_in.post(f"{answers}/{started[0]}/stop/", headers=referer)["Location"] == url
+    _end_all()
+    again = signed_in.post(f"{answers}/{started[1]}/again/", _form([]), headers=referer)
+    assert again["Location"] == url
+    alone = Message.objects.get(pk=started[1]).conversation_id
+    elsewhere = signed_in.post(f"{answers}/{started[1]}/stop/")
+    assert elsewhere["Location"] == f"/{NETWORK}/chat/{alone}/"
+
+
+def test_without_a_script_the_page_says_who_was_not_asked_and_why(
+    signed_in: Client, shown: Comparison, ready: list[Service], started: list[object]
+) -> None:
+    url = f"{BESIDE}{shown.pk}/turns/"
+    signed_in.post(url, _form([], "one"))
+    Message.objects.filter(pk=started[0]).update(state="complete", text="Hi")
+    page = signed_in.post(url, _form([], "two")).content.decode()
+    assert page.startswith("<!doctype html>")
+    assert "Not sent to this one. The previous answer is still being written." in page
+
+
+def test_the_standings_are_refreshed_alone(
+    signed_in: Client, shown: Comparison, started: list[object]
+) -> None:
+    url = f"{BESIDE}{shown.pk}/"
+    signed_in.post(f"{url}turns/", _form([]), headers=HTMX)
+    Message.objects.filter(pk=started[0]).update(state="failed", problem="It is down.")
+    part = signed_in.get(f"{url}standings/", headers=HTMX).content.decode()
+    assert part.strip().startswith('<nav id="standings"')
+    assert part.count("Failed") == 1
+    assert part.count("Waiting") == 1
+
+
 def test_strangers_find_nothing(
     client: Client, mallory: Wallet, shown: Comparison, started: list[object]
 ) -> None:

@@ -75,7 +75,10 @@ def test_a_page_sees_the_answer_grow_and_end(alice: Wallet, conversation: Conver
     events = asyncio.run(story())
     assert _said(events) == WORDS
     names = [name for _, name, _ in events if name not in ("text", "pace")]
-    assert names == ["answer", "receipt", "receipt", "done"]
+    assert names == ["ended", "receipt", "receipt", "done"]
+    ended = next(data for _, name, data in events if name == "ended")
+    assert [place for place, _ in ended["parts"]] == ["block"]
+    assert 'aria-label="Regenerate"' in ended["html"]
     assert "Verified" in events[-2][2]["html"]
     paces = [data["text"] for _, name, data in events if name == "pace"]
     assert "to first token" in paces[0]

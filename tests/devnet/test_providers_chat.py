@@ -210,6 +210,22 @@ def test_some_words_ask_for_special_answers(aurora: Bench, question: str, sign: 
     assert "Devnet answer" in content
 
 
+@pytest.mark.parametrize(
+    ("kind", "sign"),
+    [("mix", "\n| ---: |"), ("code", "```python"), ("table", "| 40 |"), ("list", "\n9. **")],
+)
+def test_answers_have_the_tokens_asked_for(aurora: Bench, kind: str, sign: str) -> None:
+    reply = aurora.chat(f"Write 1,500 tokens of a {kind}").json
+    assert sign in reply["choices"][0]["message"]["content"]
+    assert reply["usage"]["completion_tokens"] == 1500
+
+
+def test_a_tenth_of_the_tokens_asked_for_is_reasoning() -> None:
+    reply = bench("cumulus").chat("2000 tokens of one paragraph").json
+    assert reply["usage"]["completion_tokens"] == 2000
+    assert reply["usage"]["completion_tokens_details"] == {"reasoning_tokens": 200}
+
+
 def test_long_answers_have_the_words_asked_for(aurora: Bench) -> None:
     content = aurora.chat("write 250 words").json["choices"][0]["message"]["content"]
     label, _, text = content.partition("\n\n")
