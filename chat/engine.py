@@ -21,7 +21,7 @@ from chat.streams import StreamStore, store
 from chat.threads import DatabaseThreads
 from chat.transitions import SITE_STOPPED
 from zgcompute import types
-from zgcompute.providers import CHAT, AsyncDoor, AsyncProvider, Limits, async_door
+from zgcompute.providers import AsyncDoor, AsyncProvider, Limits, async_door
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Engine:
         streams: StreamStore,
         connect: Connect | None = None,
         check: Callable[[int], object] = receipts.check,
-        limits: Limits = CHAT,
+        limits: Limits | None = None,
     ) -> None:
         self._database = DatabaseThreads(_DATABASE_THREADS, "chat-database")
         self._checks = DatabaseThreads(_CHECK_THREADS, "chat-check")
@@ -128,7 +128,7 @@ def _leave(answering: Answering) -> None:
 class _Doors:
     """The ways to providers, whose connections all answers of the loop share."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits | None) -> None:
         self._limits = limits
         self._doors: dict[bool, AsyncDoor] = {}
 

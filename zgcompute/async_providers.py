@@ -43,10 +43,10 @@ class AsyncProvider:
         *,
         local: bool = False,
         door: AsyncDoor | None = None,
-        limits: Limits = CHAT,
+        limits: Limits | None = None,
     ) -> None:
         self.service = service
-        self._limits = limits
+        self._limits = limits or CHAT
         self._door = AsyncDoor(AddressPolicy(allow_private=local)) if door is None else door
         self._owns_door = door is None
 

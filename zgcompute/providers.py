@@ -13,7 +13,7 @@ from zgcompute import _exchanges
 from zgcompute._destinations import AddressPolicy
 from zgcompute._exchanges import MAX_REFUSAL, Exchange, Request, authorization
 from zgcompute._http import AsyncDoor, HttpDoor, Reply
-from zgcompute._limits import CHAT, HttpReply, Limits
+from zgcompute._limits import HttpReply, Limits
 from zgcompute.amounts import Neuron
 from zgcompute.answers import ChatAssembler, ChatDelta, ChatOutcome, ChatReply
 from zgcompute.async_providers import AsyncProvider, ChatStream, async_door
@@ -29,7 +29,6 @@ from zgcompute.uploads import Form
 from zgcompute.verification import SignatureRecord
 
 __all__ = [
-    "CHAT",
     "AsyncDoor",
     "AsyncProvider",
     "ChatDelta",

@@ -34,7 +34,7 @@ GROUP BY 1
 _WORKS = f"""
 SELECT lower(w.address), count(*) FROM studio_work k
 JOIN accounts_wallet w ON w.id = k.wallet_id
-WHERE k.started_at IS NOT NULL AND k.problem_kind NOT IN {_NEVER_COUNTED}
+WHERE k.started_at IS NOT NULL AND (k.may_be_billed OR k.problem_kind NOT IN {_NEVER_COUNTED})
 GROUP BY 1
 """
 

@@ -25,7 +25,8 @@ from devnet.testing import Devnet
 from tests.chat import stage
 from tests.chat.bubble import Bubble
 from zgcompute import Broker, LocalSigner, amounts
-from zgcompute.providers import CHAT, HttpDoor, Provider, door
+from zgcompute._limits import CHAT
+from zgcompute.providers import HttpDoor, Provider, door
 
 pytestmark = [pytest.mark.chain, pytest.mark.django_db(transaction=True)]
 

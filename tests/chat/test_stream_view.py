@@ -67,10 +67,10 @@ def test_a_page_sees_the_answer_grow_and_end(alice: Wallet, conversation: Conver
 
     async def story() -> list[tuple[int, str, Any]]:
         work = tools(FakeProvider(answer=WORDS, delay=0.005), streams.store())
-        running = asyncio.create_task(Answering(answer.pk, work).run())
-        events = await _everything(alice, _url(answer))
-        await running
-        return events
+        reading = asyncio.create_task(_everything(alice, _url(answer)))
+        await _followed(answer)
+        await Answering(answer.pk, work).run()
+        return await reading
 
     events = asyncio.run(story())
     assert _said(events) == WORDS
@@ -87,11 +87,20 @@ def test_a_page_sees_the_answer_grow_and_end(alice: Wallet, conversation: Conver
     assert numbers == sorted(set(numbers))
 
 
+async def _followed(answer: Message, by: int = 1) -> None:
+    """Wait until so many pages follow: one that came after the end would be told at once."""
+    kept = streams.store()
+    assert isinstance(kept, MemoryStreams)
+    while answer.pk not in kept._streams or len(kept._streams[answer.pk].readers) < by:  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+
+
 class Hesitant(MemoryStreams):
     """Streams whose first reader hears nothing until the answer is over, and then all of it."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.is_read = asyncio.Event()
         self.over = asyncio.Event()
         self._has_hesitated = False
 
@@ -100,6 +109,7 @@ class Hesitant(MemoryStreams):
     ) -> AsyncGenerator[Streamed | None]:
         if not self._has_hesitated:
             self._has_hesitated = True
+            self.is_read.set()
             await self.over.wait()
             yield None
         async with aclosing(super().read(message_id, after, patience=patience)) as events:
@@ -116,6 +126,7 @@ def test_a_silence_in_which_all_was_said_is_made_up_for_by_the_events(
 
     async def story() -> list[tuple[int, str, Any]]:
         reading = asyncio.create_task(_everything(alice, _url(answer)))
+        await slow.is_read.wait()
         await Answering(answer.pk, tools(FakeProvider(answer=WORDS), slow)).run()
         slow.over.set()
         return await reading
@@ -123,7 +134,7 @@ def test_a_silence_in_which_all_was_said_is_made_up_for_by_the_events(
     events = asyncio.run(story())
     assert _said(events) == WORDS
     names = [name for _, name, _ in events if name not in ("text", "pace")]
-    assert names == ["answer", "receipt", "receipt", "done"]
+    assert names == ["ended", "receipt", "receipt", "done"]
 
 
 def test_a_reload_in_the_middle_goes_on_without_loss(
@@ -132,7 +143,7 @@ def test_a_reload_in_the_middle_goes_on_without_loss(
     answer = ask(conversation)
 
     async def story() -> str:
-        work = tools(FakeProvider(answer=WORDS, delay=0.02), streams.store())
+        work = tools(FakeProvider(answer=WORDS, delay=0.04), streams.store())
         running = asyncio.create_task(Answering(answer.pk, work).run())
         first = []
         async for event in _events(alice, _url(answer)):
@@ -153,6 +164,7 @@ def test_two_tabs_see_the_same(alice: Wallet, conversation: Conversation) -> Non
     async def story() -> list[Any]:
         work = tools(FakeProvider(answer=WORDS, delay=0.005), streams.store())
         tabs = [asyncio.create_task(_everything(alice, _url(answer))) for _ in range(2)]
+        await _followed(answer, by=2)
         await Answering(answer.pk, work).run()
         return await asyncio.gather(*tabs)
 
