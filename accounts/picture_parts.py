@@ -14,7 +14,7 @@ _WEBP_PARTS = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH"}
 _JPEG_START, _JPEG_END, _JPEG_SCAN, _JFIF = 0xD8, 0xD9, 0xDA, 0xE0
 _JFIF_SIZE = 16  # without a thumbnail
 _JPEG_PARTS = {0xC4, 0xDB, 0xDD, *range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xD0)}
-_AFTER_SCAN = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")  # a marker that is not part of the scan
+_AFTER_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # a marker that is not part of the scan
 
 
 def holds_only_pixels(content: bytes) -> bool:
