@@ -5,12 +5,12 @@ from __future__ import annotations
 from django.core.files.uploadedfile import UploadedFile
 
 from accounts.models import Wallet
-from accounts.pictures import CleanPicture, clean
-from accounts.stored import read_upload
+from accounts.pictures import clean
+from accounts.stored import NewFile, read_upload
 from chat import pictures
 from chat.forms import QuestionForm
-from chat.models import Conversation, Message
-from chat.pictures import BOUNDS, MAX_UPLOAD, MOST, MOST_KEPT, MOST_TOGETHER, Attached
+from chat.models import Conversation, Message, Picture
+from chat.pictures import BOUNDS, MAX_UPLOAD, MOST, MOST_KEPT, MOST_TOGETHER
 from chat.turns import TurnRefused
 from marketplace.offers import Offer
 from zgcompute.errors import InvalidBody
@@ -25,14 +25,12 @@ def attached(
     offer: Offer | None,
     conversation: Conversation | None = None,
     question: Message | None = None,
-) -> list[Attached]:
+) -> list[NewFile]:
     """Return the pictures of a valid `form`: those of `question` that it keeps, then new ones.
 
-    Raises TurnRefused where they are too many or no pictures, or where the model takes none.
+    Raises TurnRefused where they are too many, lost or no pictures, or the model takes none.
     """
-    kept: list[Attached] = []
-    if question is not None:
-        kept += [one for one in question.pictures.all() if str(one.pk) in form.kept_keys]
+    kept = [] if question is None else _kept(question, form.kept_keys)
     if len(kept) + len(form.uploads) > MOST:
         raise TurnRefused(f"At most {MOST} pictures can go with a message. Remove some of them.")
     if form.uploads:
@@ -45,6 +43,17 @@ def attached(
     if (kept or form.uploads) and conversation is not None:
         _require_room(conversation)
     return kept + [_cleaned(one) for one in form.uploads]
+
+
+def _kept(question: Message, keys: set[str]) -> list[NewFile]:
+    kept: list[Picture] = [one for one in question.pictures.all() if str(one.pk) in keys]
+    try:
+        return [one.copy() for one in kept]
+    except FileNotFoundError:
+        raise TurnRefused(
+            "A picture of this question is missing in this site's storage. Untick it, then send "
+            "again."
+        ) from None
 
 
 def _require_sight(offer: Offer | None) -> None:
@@ -63,9 +72,9 @@ def _require_room(conversation: Conversation) -> None:
         )
 
 
-def _cleaned(sent: UploadedFile[bytes]) -> CleanPicture:
+def _cleaned(sent: UploadedFile[bytes]) -> NewFile:
     try:
-        return clean(read_upload(sent, MAX_UPLOAD), BOUNDS)
+        return NewFile.picture(clean(read_upload(sent, MAX_UPLOAD), BOUNDS))
     except InvalidBody as error:
         name = (sent.name or "picture")[:_SHOWN_NAME]
         raise TurnRefused(f"“{name}” was not sent. {error} {error.advice}") from error

@@ -5,7 +5,8 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode
 
-from accounts.pictures import CleanPicture, bare, clean, measure
+from accounts.pictures import bare, clean, measure
+from accounts.stored import NewFile
 from chat.models import Message
 from chat.pictures import BOUNDS, MOST
 from chat.reading import ImportRefused, Part
@@ -14,7 +15,7 @@ from zgcompute.errors import InvalidBody
 _MAX_CONTENT = 4 << 20  # characters of base64; what this site kept takes less
 
 
-def pictures_of(part: Part, role: str) -> list[CleanPicture]:
+def pictures_of(part: Part, role: str) -> list[NewFile]:
     """Return the pictures of a message, in their own bytes where these hold nothing but pixels.
 
     Other bytes are drawn anew; a picture that was lost before the export is left out. Raises
@@ -29,7 +30,7 @@ def pictures_of(part: Part, role: str) -> list[CleanPicture]:
     return [_picture(one) for one in found if one.get("content") is not None]
 
 
-def _picture(part: Part) -> CleanPicture:
+def _picture(part: Part) -> NewFile:
     try:
         content = b64decode(part.text("content", _MAX_CONTENT), validate=True)
     except (binascii.Error, ValueError):
@@ -38,6 +39,6 @@ def _picture(part: Part) -> CleanPicture:
     if size is not None and max(size) > BOUNDS.side:
         raise ImportRefused(f"{part.where}: it is larger than {BOUNDS.side} pixels.")
     try:
-        return bare(content) or clean(content, BOUNDS)
+        return NewFile.picture(bare(content) or clean(content, BOUNDS))
     except InvalidBody as error:
         raise ImportRefused(f"{part.where}: {error}") from error

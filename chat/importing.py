@@ -16,7 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Wallet
-from accounts.pictures import CleanPicture
+from accounts.stored import NewFile
 from chat import compared_files, pictures, search
 from chat.exporting import FORMAT
 from chat.forms import MAX_SYSTEM_PROMPT
@@ -47,7 +47,7 @@ class _Draft:
     conversation: Conversation
     messages: list[Message]
     receipts: list[Receipt]
-    shown: list[tuple[Message, list[CleanPicture]]]
+    shown: list[tuple[Message, list[NewFile]]]
 
 
 def import_file(wallet: Wallet, network: str, data: bytes) -> Imported:
@@ -58,18 +58,16 @@ def import_file(wallet: Wallet, network: str, data: bytes) -> Imported:
     file = _file(data, network)
     parts = file.parts("conversations", MAX_MESSAGES, "Conversation")
     drafts = _drafts(parts, wallet, network)
-    ours = {str(part.get("id")): one.conversation for part, one in zip(parts, drafts, strict=True)}
-    compared = compared_files.read(file, wallet, network, ours)
-    try:
-        with transaction.atomic():
-            new = sum(_keep(draft) for draft in drafts)
-            for one in compared:
-                one.keep()
-    except BaseException:
-        for draft in drafts:
-            pictures.forget(draft.conversation.pk)  # they are new: no row stands for their files
-        raise
-    return Imported(new=new, known=len(drafts) - new)
+    named = {str(part.get("id")): one.conversation for part, one in zip(parts, drafts, strict=True)}
+    compared = compared_files.read(file, wallet, network, named)
+    shown = [one for draft in drafts for one in draft.shown]
+    with pictures.kept(shown) as rows, transaction.atomic():
+        new = {draft.conversation.pk for draft in drafts if _keep(draft)}
+        ours = [row for row in rows if row.message.conversation_id in new]
+        Picture.objects.bulk_create(ours, batch_size=500)
+        for one in compared:
+            one.keep()
+    return Imported(new=len(new), known=len(drafts) - len(new))
 
 
 def _drafts(parts: list[Part], wallet: Wallet, network: str) -> list[_Draft]:
@@ -223,8 +221,6 @@ def _keep(draft: _Draft) -> bool:
         return False
     made.save(force_insert=True)
     Message.objects.bulk_create(draft.messages, batch_size=500)
-    rows = [row for message, shown in draft.shown for row in pictures.rows(message, shown)]
-    Picture.objects.bulk_create(rows, batch_size=500)
     Receipt.objects.bulk_create(draft.receipts, batch_size=500)
     texts: list[Any] = search.title_of(made)
     texts += [row for one in draft.messages for row in search.texts_of(one)]

@@ -1,19 +1,19 @@
-"""Pictures of questions: kept in a folder of their conversation, and gone together with it."""
+"""Pictures of questions: kept with their conversation, and gone together with it."""
 
 from __future__ import annotations
 
 import uuid
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
-from django.core.files.storage import default_storage
 from django.db import models
 from django.db.models import Sum
 
 from accounts.models import Wallet
-from accounts.pictures import Bounds, CleanPicture
-from accounts.stored import StoredFile, store
+from accounts.pictures import Bounds
+from accounts.stored import NewFile, StoredFile, stored
 from zgcompute.errors import InvalidBody
 
 if TYPE_CHECKING:
@@ -71,20 +71,19 @@ class Picture(StoredFile):
         return f"data:{self.media_type};base64,{content}"
 
 
-Attached = CleanPicture | Picture  # a new one, or one of the same conversation once more
+Shown = Sequence[tuple["Message", Sequence[NewFile]]]  # questions, each with its pictures
 
 
-def attach(question: Message, pictures: Sequence[Attached]) -> None:
-    """Keep `pictures` as those of `question`, which is stored already."""
-    Picture.objects.bulk_create(rows(question, pictures))
-
-
-def rows(question: Message, pictures: Sequence[Attached]) -> list[Picture]:
-    """Store the bytes of `pictures`; returns their rows, which are not stored yet."""
-    columns = [
-        one.columns if isinstance(one, Picture) else _kept(question, one) for one in pictures
-    ]
-    return [Picture(message=question, index=at, **each) for at, each in enumerate(columns)]
+@contextmanager
+def kept(shown: Shown) -> Iterator[list[Picture]]:
+    """Store the bytes and give the rows, which are not stored yet; bytes that are left without a
+    row go again."""
+    places = [(one, at, new) for one, several in shown for at, new in enumerate(several)]
+    with stored(Picture, "chat", [new for *_, new in places]) as columns:
+        yield [
+            Picture(message=question, index=at, **each)
+            for (question, at, _), each in zip(places, columns, strict=True)
+        ]
 
 
 def bytes_of_wallet(wallet: Wallet, network: str) -> int:
@@ -97,31 +96,11 @@ def bytes_in(conversations: Iterable[Conversation]) -> int:
     return _bytes(message__conversation__in=conversations)
 
 
-def forget(conversation: uuid.UUID) -> None:
-    """Delete the files of a conversation that is deleted for good, and what no row stands for."""
-    folder = _folder(conversation)
-    try:
-        _, names = default_storage.listdir(folder)
-    except FileNotFoundError:
-        return
-    for name in names:
-        default_storage.delete(f"{folder}/{name}")
-    default_storage.delete(folder)
+def names_in(conversations: Iterable[Conversation]) -> list[str]:
+    """What the pictures of `conversations` are called in the storage."""
+    mine = Picture.objects.filter(message__conversation__in=conversations)
+    return list(mine.values_list("name", flat=True))
 
 
 def _bytes(**wanted: object) -> int:
     return Picture.objects.filter(**wanted).aggregate(bytes=Sum("size"))["bytes"] or 0
-
-
-def _kept(question: Message, picture: CleanPicture) -> dict[str, object]:
-    facts = {
-        "media_type": picture.media_type,
-        "ending": picture.ending,
-        "width": picture.width,
-        "height": picture.height,
-    }
-    return store(_folder(question.conversation_id), picture.content) | facts
-
-
-def _folder(conversation: uuid.UUID) -> str:
-    return f"chat/{conversation}"

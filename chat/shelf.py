@@ -11,8 +11,9 @@ from django.db import transaction
 from django.utils import timezone as clock
 
 from accounts.models import Wallet
+from accounts.stored import delete_unnamed
 from chat import pictures, search
-from chat.models import Conversation
+from chat.models import Conversation, Picture
 
 PAGE = 50
 DELETED_KEPT = timedelta(days=7)
@@ -106,9 +107,9 @@ def purge(network: str) -> int:
     due = Conversation.objects.filter(network=network, deleted_at__lt=clock.now() - DELETED_KEPT)
     with transaction.atomic():
         gone = list(due.select_for_update()[:_PURGED_AT_ONCE])  # nobody takes them back now
-        for conversation in gone:
-            pictures.forget(conversation.pk)
+        names = pictures.names_in(gone)
         Conversation.objects.filter(pk__in=[one.pk for one in gone]).delete()
+    delete_unnamed(Picture, names)
     return len(gone)
 
 

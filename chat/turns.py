@@ -10,11 +10,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import Wallet
+from accounts.stored import NewFile
 from chat import pictures, search
 from chat.branches import Tree, choose
-from chat.models import Conversation, Message
+from chat.models import Conversation, Message, Picture
 from chat.passages import Turn, turn_of
-from chat.pictures import Attached
 from marketplace.models import Service
 
 GO_ON = "Your answer broke off. Go on exactly where it ends, and repeat nothing."
@@ -54,7 +54,7 @@ def ask(
     key: UUID,
     text: str,
     after: UUID | None = None,
-    shown: Sequence[Attached] = (),
+    shown: Sequence[NewFile] = (),
 ) -> Turn:
     """Store the question `text` and its pending answer, once for each form `key` and content.
 
@@ -86,7 +86,7 @@ def ask_again(answer: Message, *, key: UUID | None) -> Turn:
     return _once(answer.parent, uuid5(key, f"again {answer.pk}"))
 
 
-def edit(question: Message, *, key: UUID, text: str, shown: Sequence[Attached] = ()) -> Turn:
+def edit(question: Message, *, key: UUID, text: str, shown: Sequence[NewFile] = ()) -> Turn:
     """Ask `question` in other words, on a branch of its own, once for each form `key` and content.
 
     `shown` are the pictures that go with it. Raises TurnRefused while an answer is running.
@@ -107,12 +107,12 @@ def go_on(answer: Message) -> Turn:
     return _once(question, uuid5(answer.pk, "continuation"))
 
 
-def _content_key(key: UUID, text: str, after: UUID | None, shown: Sequence[Attached] = ()) -> UUID:
+def _content_key(key: UUID, text: str, after: UUID | None, shown: Sequence[NewFile] = ()) -> UUID:
     """A form that comes back changed asks something else."""
     return uuid5(key, " ".join([f"{after or ''} {text}", *_digests(shown)]))
 
 
-def _digests(shown: Sequence[Attached]) -> list[str]:
+def _digests(shown: Sequence[NewFile]) -> list[str]:
     return [one.sha256 for one in shown]
 
 
@@ -133,14 +133,14 @@ def _question(conversation: Conversation, parent: Message | None, text: str) -> 
     return Message(conversation=conversation, parent=parent, role=Message.Role.USER, text=text)
 
 
-def _once(question: Message, key: UUID, shown: Sequence[Attached] = ()) -> Turn:
+def _once(question: Message, key: UUID, shown: Sequence[NewFile] = ()) -> Turn:
     """Store `question`, where it is new, and its pending answer; what has `key` already is kept."""
     conversation = question.conversation
     answer, is_new = _kept(conversation, key), False
     if answer is None:
         try:
-            with transaction.atomic():
-                answer, is_new = _added(question, key, shown), True
+            with pictures.kept([(question, shown)]) as rows, transaction.atomic():
+                answer, is_new = _added(question, key, rows), True
         except IntegrityError:
             answer = _kept(conversation, key)
     if answer is None:
@@ -155,11 +155,11 @@ def _kept(conversation: Conversation, key: UUID) -> Message | None:
     return found
 
 
-def _added(question: Message, key: UUID, shown: Sequence[Attached]) -> Message:
+def _added(question: Message, key: UUID, shown: Sequence[Picture]) -> Message:
     if question._state.adding:
         question.turn_key = key
         question.save(force_insert=True)
-        pictures.attach(question, shown)
+        Picture.objects.bulk_create(shown)
         search.keep_message(question)
     _touch(question)
     return Message.objects.create(

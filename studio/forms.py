@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django import forms
-from django.core.files.uploadedfile import UploadedFile
 
 from accounts import pictures
 from accounts.models import Wallet
@@ -182,10 +181,6 @@ class EditForm(WorkForm):
         except InvalidBody as error:
             self.add_error("image", f"{error} {error.advice}")
         return values
-
-    @staticmethod
-    def _cleaned(sent: UploadedFile[bytes]) -> CleanPicture:
-        return pictures.clean(read_upload(sent, MAX_UPLOAD))
 
     def _kept_picture(self, values: dict[str, Any]) -> File:
         file = self._file(values.get("source"))

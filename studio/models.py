@@ -131,7 +131,9 @@ class Work(Proven):
 
 
 class File(StoredFile):
-    """One file of a work; its bytes are in the storage under a name of their own."""
+    """One file of a work."""
+
+    FACTS = (*StoredFile.FACTS, "seconds")
 
     class Role(models.TextChoices):
         SOURCE = "source"

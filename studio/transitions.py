@@ -17,7 +17,6 @@ from accounts.proven import FIRST_RETRY, fee_fields
 from accounts.tasks import refresh_wallet_later
 from studio import files
 from studio.asking import Result
-from studio.files import NewFile
 from studio.models import File, Work
 from zgcompute.errors import Error
 from zgcompute.evidence import write_service
@@ -61,7 +60,7 @@ def touch(pks: list[UUID]) -> None:
 
 def complete(pk: UUID, service: Service, result: Result) -> None:
     """Keep what came, with its bill; also where the work was given up for lost meanwhile."""
-    new = [NewFile.result(picture) for picture in result.pictures]
+    new = [files.result(picture) for picture in result.pictures]
     with files.stored(*new) as kept, transaction.atomic():
         work = Work.objects.select_for_update().select_related("wallet").get(pk=pk)
         if work.state == _State.COMPLETE:

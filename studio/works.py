@@ -11,9 +11,9 @@ from django.db.models import Sum
 
 from accounts.models import Wallet
 from accounts.pictures import CleanPicture
+from accounts.stored import NewFile
 from marketplace.models import Service
 from studio import files
-from studio.files import NewFile
 from studio.forms import WorkForm
 from studio.models import File, Work
 from studio.quotes import Quote, quote_pictures, quote_recording
@@ -108,9 +108,9 @@ def _source(form: WorkForm) -> list[NewFile]:
     if isinstance(upload, CleanPicture):
         return [NewFile.picture(upload)]
     if isinstance(upload, Upload):
-        return [NewFile.recording(upload)]
+        return [files.recording(upload)]
     try:
-        return [NewFile.again(upload)]
+        return [upload.copy()]
     except FileNotFoundError as error:
         raise OrderRefused("The file that it starts from was deleted. Choose another.") from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
 from accounts.serving import private_file
@@ -15,7 +15,4 @@ from chat.access import picture_for
 def picture(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
     """One picture (?download= to keep it)."""
     found = picture_for(request.user, network, pk)
-    try:
-        return private_file(request, found, found.download_name)
-    except FileNotFoundError:
-        raise Http404("This site has lost the picture.") from None
+    return private_file(request, found, found.download_name)

@@ -15,7 +15,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Wallet
-from chat import attaching, history, pictures, shelf, turns
+from accounts.pictures import clean
+from accounts.stored import NewFile
+from chat import attaching, history, shelf, turns
 from chat.history import Context
 from chat.models import Conversation, Message, Picture
 from devnet.providers import reencoding
@@ -27,6 +29,7 @@ from tests.chat.stage import NETWORK, drawn
 pytestmark = pytest.mark.django_db
 HOME = f"/{NETWORK}/chat/"
 SEES = Context(sees=True)
+LONG_AGO = timezone.now() - shelf.DELETED_KEPT * 2
 
 
 @pytest.fixture
@@ -192,7 +195,7 @@ class TestOwning:
         assert signed_in.get(f"{HOME}pictures/{kept.pk}/").status_code == 404
         assert shelf.purge(NETWORK) == 0
         assert default_storage.exists(kept.name)
-        Conversation.objects.update(deleted_at=timezone.now() - shelf.DELETED_KEPT * 2)
+        Conversation.objects.update(deleted_at=LONG_AGO)
         assert shelf.purge(NETWORK) == 1
         assert not default_storage.exists(kept.name)
         assert not Picture.objects.exists()
@@ -202,7 +205,9 @@ class TestOwning:
     ) -> None:
         other = stage.make_conversation(alice, Service.objects.get())
         _send(signed_in, other, drawn())
-        pictures.forget(conversation.pk)
+        assert shelf.delete(conversation)
+        Conversation.objects.deleted_of(alice, NETWORK).update(deleted_at=LONG_AGO)
+        assert shelf.purge(NETWORK) == 1
         assert Picture.objects.get(message__conversation=other).read() == drawn()
 
     def test_another_answer_is_asked_with_the_same_pictures(
@@ -232,14 +237,23 @@ class TestOwning:
     def test_a_strangers_picture_cannot_be_kept(
         self, signed_in: Client, mallory: Wallet, conversation: Conversation
     ) -> None:
-        theirs = stage.ask(stage.make_conversation(mallory, Service.objects.get()))
-        assert theirs.parent is not None
-        row = {**Picture.objects.get().columns, "message": theirs.parent}
-        stolen = Picture.objects.create(**row)
+        theirs = stage.make_conversation(mallory, Service.objects.get())
+        turns.ask(theirs, key=uuid4(), text="Mine", shown=[NewFile.picture(clean(drawn()))])
+        stolen = Picture.objects.get(message__conversation=theirs)
         question = conversation.messages.questions().get()
         sent = {"turn_key": uuid4(), "text": "Mine now", "kept": [stolen.pk]}
         signed_in.post(f"{HOME}questions/{question.pk}/edit/", sent)
         assert conversation.messages.questions().get(text="Mine now").pictures.count() == 0
+
+    def test_a_lost_picture_cannot_be_sent_again_and_the_person_hears_why(
+        self, signed_in: Client, conversation: Conversation
+    ) -> None:
+        lost = Picture.objects.get()
+        default_storage.delete(lost.name)
+        sent = {"turn_key": uuid4(), "text": "Once more", "kept": [lost.pk]}
+        reply = signed_in.post(f"{HOME}questions/{lost.message_id}/edit/", sent)
+        assert reply.status_code == 422
+        assert "Untick it" in _text(reply)
 
     @pytest.mark.django_db(transaction=True)
     def test_a_lost_picture_is_said_and_breaks_no_page(
@@ -260,9 +274,8 @@ class TestSending:
     def talk(self, conversation: Conversation) -> Conversation:
         """Two questions with a picture each, and their answers."""
         for colour in ("orange", "blue"):
-            asked = turns.ask(conversation, key=uuid4(), text=colour).answer
-            assert asked.parent is not None
-            pictures.attach(asked.parent, [attaching.clean(drawn(colour=colour))])
+            shown = [NewFile.picture(clean(drawn(colour=colour)))]
+            turns.ask(conversation, key=uuid4(), text=colour, shown=shown)
             _answered(conversation)
         return conversation
 

@@ -5,76 +5,26 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from threading import Event
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from django.core.files.storage import FileSystemStorage, default_storage
-from django.db import connection
 
 from accounts.models import Wallet
 from marketplace.models import Service
 from studio import files, works
 from studio.models import File, Work
+from tests.halting import halted_at, names_in, use_halting_storage
 from tests.services import POSTGRES, postgres_answers, require_service
 from tests.site_fixture import ROOT
 from tests.studio import stage
 
 pytestmark = pytest.mark.django_db(transaction=True)
-SECONDS = 20  # nobody waits longer; a test that gets here fails
-
-
-class HaltingStorage(FileSystemStorage):
-    """Halts the one call that `halt_at` names, at its begin, until somebody lets it go on."""
-
-    halt_at, halted, go_on = "", Event(), Event()
-
-    def save(self, *args: object, **options: object) -> str:
-        saved: str = super().save(*args, **options)  # type: ignore[arg-type]
-        self._halt("saved")
-        return saved
-
-    def delete(self, name: str) -> None:
-        self._halt("delete")
-        super().delete(name)
-
-    @classmethod
-    def _halt(cls, where: str) -> None:
-        if cls.halt_at == where:
-            cls.halt_at = ""
-            cls.halted.set()
-            assert cls.go_on.wait(SECONDS)
 
 
 @pytest.fixture(autouse=True)
-def halting(files: object, settings: object) -> type[HaltingStorage]:
-    own = settings.STORAGES["default"]  # type: ignore[attr-defined]
-    own = own | {"BACKEND": f"{__name__}.{HaltingStorage.__name__}"}
-    settings.STORAGES = settings.STORAGES | {"default": own}  # type: ignore[attr-defined]
-    HaltingStorage.halted, HaltingStorage.go_on = Event(), Event()
-    return HaltingStorage
-
-
-def _at(where: str, first: Callable[[], object], meanwhile: Callable[[], object]) -> None:
-    """Halt `first` at `where`, do all of `meanwhile` on another connection, let `first` go on."""
-
-    def apart(act: Callable[[], object]) -> None:
-        try:
-            act()
-        finally:
-            connection.close()
-
-    HaltingStorage.halt_at = where
-    with ThreadPoolExecutor(2) as pool:
-        halted = pool.submit(apart, first)
-        assert HaltingStorage.halted.wait(SECONDS)
-        try:
-            pool.submit(apart, meanwhile).result(SECONDS)
-        finally:
-            HaltingStorage.go_on.set()
-        halted.result(SECONDS)
+def halting(settings: object, tmp_path: Path) -> None:
+    use_halting_storage(settings, tmp_path)
 
 
 def _is_whole(work: Work) -> bool:
@@ -87,7 +37,7 @@ def test_a_deletion_spares_the_same_bytes_that_are_stored_meanwhile(
 ) -> None:
     old = stage.done(stage.order(alice, editor), stage.fake(editor))
     fresh: list[Work] = []
-    _at(
+    halted_at(
         "delete",
         lambda: files.delete(old),
         meanwhile=lambda: fresh.append(stage.order(alice, editor)),
@@ -101,7 +51,7 @@ def test_what_is_being_stored_outlives_the_deletion_of_the_same_bytes(
 ) -> None:
     old = stage.done(stage.order(alice, editor), stage.fake(editor))
     fresh: list[Work] = []
-    _at(
+    halted_at(
         "saved",
         lambda: fresh.append(stage.order(alice, editor)),
         meanwhile=lambda: files.delete(old),
@@ -118,9 +68,9 @@ def test_the_same_form_sent_twice_at_once_is_one_work_with_one_file(
     def send() -> None:
         made.append(works.order(alice, editor, "edit", form)[1])
 
-    _at("saved", send, meanwhile=send)
+    halted_at("saved", send, meanwhile=send)
     assert sorted(made) == [False, True]
-    assert len(_stored()) == File.objects.count() == 1
+    assert len(names_in("works")) == File.objects.count() == 1
     assert _is_whole(Work.objects.get())
 
 
@@ -129,7 +79,7 @@ def test_a_copy_of_a_picture_is_a_file_of_its_own(alice: Wallet, editor: Service
     again = stage.order(alice, editor, source=old.source.pk)  # type: ignore[union-attr]
     files.delete(old)
     assert _is_whole(again)
-    assert len(_stored()) == 1
+    assert len(names_in("works")) == 1
 
 
 def test_a_picture_that_is_gone_by_now_is_refused_in_words(alice: Wallet, editor: Service) -> None:
@@ -154,9 +104,3 @@ def test_all_of_this_holds_over_postgresql_too() -> None:
     )
     assert done.returncode == 0, done.stdout
     assert " 5 passed" in f" {done.stdout.splitlines()[-1]}"
-
-
-def _stored() -> list[str]:
-    """The names of everything in the storage."""
-    folders = default_storage.listdir("works")[0]
-    return [name for folder in folders for name in default_storage.listdir(f"works/{folder}")[1]]

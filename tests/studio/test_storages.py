@@ -16,9 +16,9 @@ from django.core.files.storage import default_storage
 from django.test import Client
 
 from accounts.models import Wallet
+from accounts.stored import NewFile
 from marketplace.models import Service
 from studio import files
-from studio.files import NewFile
 from studio.models import File, Work
 from tests.site_fixture import free_port
 from tests.studio import stage
