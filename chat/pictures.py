@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MOST = 4  # with one question
 MAX_UPLOAD = 10 << 20  # bytes
 BOUNDS = Bounds(side=1536, size=3 << 19)  # larger ones are scaled down by providers anyway
-MOST_TOGETHER = 32 << 20  # bytes in one conversation: its export can be imported
+MOST_TOGETHER = 30 << 20  # bytes in one conversation: with one question more, it can be imported
 MOST_KEPT = 1 << 29  # bytes of one wallet's pictures on one network
 
 

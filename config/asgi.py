@@ -8,11 +8,20 @@ from typing import Any
 
 from django.core.asgi import get_asgi_application
 
+from chat.forms import MAX_IMPORT
 from config.bodies import BoundedBodies, Receive, Send
-from zgcompute.uploads import MAX_FORM
+from zgcompute.uploads import MAX_FORM, MAX_UPLOAD
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-_django = BoundedBodies(get_asgi_application(), MAX_FORM)
+
+
+def largest_body(path: str) -> int:
+    """The most bytes that a page takes: conversations come back in larger files than orders go."""
+    beside = MAX_FORM - MAX_UPLOAD  # a form's other fields
+    return MAX_IMPORT + beside if path.split("/")[2:3] == ["chat"] else MAX_FORM
+
+
+_django = BoundedBodies(get_asgi_application(), largest_body)
 
 
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:

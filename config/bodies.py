@@ -20,46 +20,33 @@ _OF_THE_BODY = (b"content-length", b"content-type", b"transfer-encoding", b"expe
 
 
 class BoundedBodies:
-    """Hands requests with at most `limit` bytes on, and the others as empty ones.
+    """Hands requests with at most `limit` bytes (of their path) on, and the others as empty ones.
 
     Those have `body_limit` in their scope, and the application answers them with a refusal.
     """
 
-    def __init__(self, application: Application, limit: int) -> None:
+    def __init__(self, application: Application, limit: Callable[[str], int]) -> None:
         self._application, self._limit = application, limit
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        headers = dict(scope["headers"])
+        headers, limit = dict(scope["headers"]), self._limit(scope["path"])
         try:
-            if int(headers.get(b"content-length", 0)) > self._limit:
+            if int(headers.get(b"content-length", 0)) > limit:
                 raise _TooLarge
-            await self._application(scope, self._counted(receive), send)
+            await self._application(scope, _counted(receive, limit), send)
         except _TooLarge:
-            await self._refuse(scope, send)
+            await self._refuse(scope | {"body_limit": limit}, send)
             if b"expect" not in headers:  # else nothing of it was sent
                 await _drain(receive)
             await send({"type": "http.response.body"})
 
-    def _counted(self, receive: Receive) -> Receive:
-        taken = 0
-
-        async def counted() -> dict[str, Any]:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > self._limit:
-                raise _TooLarge
-            return message
-
-        return counted
-
     async def _refuse(self, scope: dict[str, Any], send: Send) -> None:
         """Send the application's whole refusal, but for the end of the response."""
         headers = [pair for pair in scope["headers"] if pair[0] not in _OF_THE_BODY]
-        empty = scope | {"method": "GET", "headers": headers, "body_limit": self._limit}
+        empty = scope | {"method": "GET", "headers": headers}
 
         async def send_open(message: Mapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
@@ -73,6 +60,20 @@ class BoundedBodies:
 
 class _TooLarge(Exception):
     """The body is larger than the limit, by its header or by what came of it."""
+
+
+def _counted(receive: Receive, limit: int) -> Receive:
+    taken = 0
+
+    async def counted() -> dict[str, Any]:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > limit:
+            raise _TooLarge
+        return message
+
+    return counted
 
 
 def _nothing() -> Receive:

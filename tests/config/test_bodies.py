@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from chat.forms import MAX_IMPORT
 from tests.site_fixture import ROOT, free_port
 
 pytestmark = pytest.mark.usefixtures("local_server")
@@ -71,10 +72,12 @@ def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
     raise AssertionError("The site did not start.")
 
 
-def _post(served: Served, headers: str, pieces: Iterator[bytes]) -> str:
+def _post(
+    served: Served, headers: str, pieces: Iterator[bytes], path: str = "images/orders/"
+) -> str:
     """Send the whole request before anything is read, as browsers do; returns the reply."""
     with socket.create_connection(("127.0.0.1", served.port), timeout=60) as wire:
-        head = f"POST /devnet/images/orders/ HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n\r\n"
+        head = f"POST /devnet/{path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n\r\n"
         wire.sendall(head.encode())
         for piece in pieces:
             wire.sendall(piece)
@@ -115,3 +118,13 @@ def test_who_asks_before_sending_is_refused_before_sending(served: Served) -> No
 def test_what_is_small_enough_goes_to_the_page(served: Served) -> None:
     headers = f"Content-Length: {MB}\r\nConnection: close"
     assert _post(served, headers, _plain(MB)).startswith("HTTP/1.1 403 ")  # no CSRF token
+
+
+def test_an_export_as_large_as_can_be_imported_goes_to_its_page(served: Served) -> None:
+    headers = f"Content-Length: {MAX_IMPORT}\r\nConnection: close"
+    assert _post(served, headers, _plain(MAX_IMPORT), "chat/imports/").startswith("HTTP/1.1 403 ")
+
+
+def test_more_than_can_be_imported_is_refused_with_that_limit(served: Served) -> None:
+    headers = f"Content-Length: {51 * MB}"
+    assert "larger than 50 MB" in _post(served, headers, _plain(51 * MB), "chat/imports/")
