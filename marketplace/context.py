@@ -19,6 +19,8 @@ _FRONT_PAGES = {
     "accounts": "accounts:account",
     "build": "build:home",
     "chat": "chat:home",
+    "studio": "studio:images",
+    "studio:speech": "studio:speech",
 }
 
 
@@ -51,5 +53,6 @@ def site(request: HttpRequest) -> dict[str, Any]:
 
 def _same_section(match: ResolverMatch | None, slug: str) -> str:
     """The section's front page on another network, since what is inside belongs to one network."""
-    namespace = match.namespace if match is not None else ""
-    return reverse(_FRONT_PAGES.get(namespace, _FRONT_PAGES["marketplace"]), args=(slug,))
+    names = (match.view_name, match.namespace) if match is not None else ()
+    known = (_FRONT_PAGES[name] for name in names if name in _FRONT_PAGES)
+    return reverse(next(known, _FRONT_PAGES["marketplace"]), args=(slug,))

@@ -219,6 +219,11 @@ class Service(models.Model):
         return reverse("marketplace:provider", args=(self.network, self.provider))
 
     @property
+    def use(self) -> service_types.Use | None:
+        """What it can be used for on this site."""
+        return service_types.USES.get(self.service_type)
+
+    @property
     def is_chat(self) -> bool:
         return self.service_type == service_types.CHATBOT
 

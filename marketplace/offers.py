@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from urllib.parse import urlencode
 
-from marketplace import model_rows, prices, service_types
+from marketplace import model_rows, prices
 from marketplace.measurements import Measured
 from marketplace.model_rows import ModelRow
 from marketplace.models import Service
@@ -46,21 +47,25 @@ class Offer:
 
     @property
     def can_use(self) -> bool:
-        """Whether this site can send it a request; of several models only the chat's are named."""
+        """Whether this site can send it a request."""
         service = self.service
-        is_named = self.is_default or self.is_chat
-        return is_named and service.is_open and not service.url_problem
+        return self.is_own_kind and service.is_open and not service.url_problem
 
     @property
-    def is_chat(self) -> bool:
-        """Whether it answers in words: the service does, and of several models this one too."""
-        kinds = ("", service_types.CHATBOT)
+    def is_own_kind(self) -> bool:
+        """Whether it makes what the chain says of its service; of several models some may not."""
         kind = self.row.service_type if self.is_one_of_many and self.row else ""
-        return self.service.is_chat and kind in kinds
+        return kind in ("", self.service.service_type)
 
     @property
     def can_chat(self) -> bool:
-        return self.can_use and self.is_chat
+        return self.can_use and self.service.is_chat
+
+    @property
+    def query(self) -> str:
+        """What names it in an address of the chat or the studio."""
+        named = {"provider": self.service.provider}
+        return urlencode(named | {"model": self.name} if self.is_one_of_many else named)
 
     @property
     def sees(self) -> bool:
@@ -93,12 +98,17 @@ def offers(service: Service, words: str = "") -> list[Offer]:
     return _several(service, matching[:MOST])
 
 
-def chat_offers(service: Service) -> list[Offer]:
-    """The models of `service` that can be chatted with, the one named on chain first."""
+def models_of(service: Service) -> list[Offer]:
+    """All models that make what `service` makes, the one named on chain first."""
     is_multi = service.as_listed.info.multi_model
     every = _several(service, service.model_rows.all()) if is_multi else offers(service)
-    found = [one for one in every if one.is_chat]
+    found = [one for one in every if one.is_own_kind]
     return sorted(found, key=lambda one: not one.is_default)
+
+
+def chat_offers(service: Service) -> list[Offer]:
+    """The models of `service` that can be chatted with, the one named on chain first."""
+    return models_of(service) if service.is_chat else []
 
 
 def chat_offer(service: Service, model: str = "") -> Offer | None:

@@ -93,7 +93,7 @@ def endpoint(offer: Offer) -> Document:
         "url_problem": service.url_problem,
         "is_open": service.is_open and safe,
         "verifiability": service.verifiability,
-        "answers_verifiable": service.trust.word == "Answers can be verified",
+        "answers_verifiable": service.trust.is_verifiable,
         "signer": service.as_listed.expected_signer,
         "verification": _verification(service),
         "pricing": _pricing(offer),

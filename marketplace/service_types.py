@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 CHATBOT = "chatbot"
 OTHER = "other"  # in a catalog's URL: every kind that is not named here
 LABELS = {
@@ -12,6 +14,23 @@ LABELS = {
     "embedding": "Embedding",
     "video-generation": "Video",
     "audio-generation": "Audio",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What people do here with a kind of service, and the name of the page's URL."""
+
+    verb: str
+    url_name: str
+    icon: str
+
+
+USES = {
+    CHATBOT: Use("Chat", "chat:home", "chat-bubble-left-right"),
+    "text-to-image": Use("Generate", "studio:images", "sparkles"),
+    "image-editing": Use("Edit", "studio:images", "paint-brush"),
+    "speech-to-text": Use("Transcribe", "studio:speech", "microphone"),
 }
 
 

@@ -16,6 +16,7 @@ from zgcompute.verification import can_be_verified
 class Trust:
     """`word` stands beside `icon` in the `tone` of a state; `meaning` explains it in full."""
 
+    is_verifiable: bool
     word: str
     icon: str
     tone: str
@@ -24,26 +25,32 @@ class Trust:
 
 def assess(service: Service) -> Trust:
     """Return what a reader may expect of the answers of `service`."""
+    one, several = _NOUNS.get(service.service_type, ("answer", "answers"))
     if reason := can_be_verified(service):
-        return Trust("Answers cannot be verified", "shield-exclamation", "wait", _shown_as(reason))
+        meaning = f"{reason} {several.capitalize()} are shown as not verifiable."
+        word = f"{several.capitalize()} cannot be verified"
+        return Trust(False, word, "shield-exclamation", "wait", meaning)
     signed_by = _MODEL_SERVER if service.info.separate_signer else _PROVIDER
-    return Trust("Answers can be verified", "shield-check", "", f"{signed_by} {_WHAT_IT_PROVES}")
+    meaning = f"{signed_by} {_WHAT_IT_PROVES}".format(one=one)
+    return Trust(True, f"{several.capitalize()} can be verified", "shield-check", "", meaning)
 
 
-def _shown_as(reason: str) -> str:
-    return f"{reason} Answers are shown as not verifiable."
-
+_NOUNS = {  # what a service makes, by its type
+    "text-to-image": ("picture", "pictures"),
+    "image-editing": ("picture", "pictures"),
+    "speech-to-text": ("transcript", "transcripts"),
+}
 
 _PROVIDER = (
     "The provider says that its model runs inside a trusted execution environment (TEE), which"
-    " signs every answer with the key that it registered on chain."
+    " signs every {one} with the key that it registered on chain."
 )
 _MODEL_SERVER = (
     "The provider says that its model server runs inside a trusted execution environment (TEE) of"
-    " its own, which signs every answer with a key named in the provider's listing."
+    " its own, which signs every {one} with a key named in the provider's listing."
 )
 _WHAT_IT_PROVES = (
-    "An answer is shown as verified when that key signed exactly the bytes that we received. That"
+    "The {one} is shown as verified when that key signed exactly the bytes that we received. That"
     " does not by itself prove that the hardware is genuine or which model ran: for that there is"
     " the provider's attestation report, which is a check of its own."
 )

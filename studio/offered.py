@@ -1,18 +1,11 @@
-"""The models of a service that can be ordered here: one, or several with prices of their own."""
+"""What the studio says of a model that can be ordered, and the card that tells its price."""
 
 from __future__ import annotations
 
 from marketplace.model_rows import ModelRow
-from marketplace.models import Service
-from marketplace.offers import Offer, offers
+from marketplace.offers import Offer
 from zgcompute.amounts import short
 from zgcompute.model_cards import ModelCard
-
-
-def models_of(service: Service) -> list[Offer]:
-    """The models that make what the service makes, the one that the chain names first."""
-    making = [one for one in offers(service) if _kind(one) in ("", service.service_type)]
-    return sorted(making, key=lambda one: one.name != service.model)
 
 
 def words_of(offer: Offer) -> str:
@@ -28,7 +21,3 @@ def card_of(network: str, provider: str, model: str) -> ModelCard | None:
     rows = ModelRow.objects.filter(service__network=network, service__provider=provider)
     row = rows.filter(model_id=model).first()
     return row.card if row else None
-
-
-def _kind(offer: Offer) -> str:
-    return offer.row.service_type if offer.is_one_of_many and offer.row else ""

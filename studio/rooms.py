@@ -11,11 +11,11 @@ from django.http import HttpRequest
 from accounts.models import Wallet
 from accounts.readiness import Readiness, readiness
 from marketplace.models import Service
+from marketplace.offers import models_of
 from marketplace.templatetags.measured import span
 from studio.forms import FORMAT_NAMES, LANGUAGES, WorkForm
 from studio.kinds import FORMS, Place, kind_of, place_of
 from studio.models import Work
-from studio.offered import models_of
 from studio.pace import pace
 from studio.quotes import quote_recording
 from studio.remedies import remedy

@@ -41,7 +41,7 @@ async function copyFile(event, link) {
   let problem = "The browser did not allow copying. Select the text and copy it by hand.";
   const text = async () => {
     const reply = await fetch(link.href).catch(() => ({}));
-    if (!reply.ok) problem = "The text could not be fetched from the site. Try again.";
+    if (!reply.ok) throw new Error(problem = "The text could not be fetched from the site. Try again.");
     return new Blob([await reply.text()], { type: "text/plain" });
   };
   try {

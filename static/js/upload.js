@@ -43,7 +43,8 @@ function secondsOf(file) {
   }).finally(() => URL.revokeObjectURL(url));
 }
 
-// The states of an order on its way: idle, begun, sent (from then on it is the provider's), and over.
+// The states of an order on its way: idle, begun, sent (whole: from then on the site may have taken it),
+// and over.
 function show(form, state) {
   const box = form.querySelector("[data-sending]");
   const words = box.querySelector("[data-sending-words]");
@@ -74,9 +75,11 @@ onOrder("htmx:beforeRequest", (form) => {
   show(form, "begun");
 });
 onOrder("htmx:xhr:progress", progress);
-onOrder("htmx:xhr:loadend", (form) => form.dataset.order === "begun" && show(form, "sent"));
+onOrder("htmx:xhr:loadend", (form, { loaded, total }) => {
+  if (form.dataset.order === "begun" && loaded && loaded === total) show(form, "sent");
+});
 onOrder("htmx:xhr:abort", (form) => show(form, "cancelled"));
-onOrder("htmx:sendError", (form) => show(form, "unreachable"));
+onOrder("htmx:sendError", (form) => show(form, form.dataset.order === "sent" ? "unanswered" : "unreachable"));
 onOrder("htmx:responseError", (form) => show(form, ""));
 
 document.addEventListener("click", ({ target }) => {

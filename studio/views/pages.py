@@ -14,10 +14,10 @@ from marketplace.access import service_or_404
 from marketplace.fragments import wants_fragment
 from marketplace.models import Service
 from marketplace.network import network_or_404
+from marketplace.offers import models_of
 from studio import engine, works
 from studio.forms import WorkForm
 from studio.kinds import FORMS, SPEECH, Place, kind_of
-from studio.offered import models_of
 from studio.rooms import home_context, quote_context, ready_context, wallet_of
 from studio.works import OrderRefused
 from zgcompute.fees import MAX_SPEECH_SECONDS

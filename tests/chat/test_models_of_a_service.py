@@ -59,7 +59,7 @@ def test_the_picker_offers_each_chat_model_with_its_own_price(
     signed_in: Client, aurora: Service
 ) -> None:
     page = signed_in.get(HOME).content.decode()
-    for model in ("small", "large", "thinker%20%26%20seer"):
+    for model in ("small", "large", "thinker+%26+seer"):
         assert f"?provider={aurora.provider}&amp;model={model}" in page
     assert "painter" not in page
     assert "at most" not in page

@@ -139,6 +139,14 @@ class TestPages:
         assert "small-one" in only
         assert "big-one" not in only
 
+    def test_each_model_leads_to_where_it_can_be_asked(self, client: Client) -> None:
+        kind = "text-to-image"
+        hub = make_service("hub", service_type=kind, additional_info=MULTI)
+        listed(hub, {"id": "a/b&c", "type": kind}, {"id": "talker", "type": "chatbot"})
+        html = self.html(client, "/devnet/")
+        assert f"/devnet/images/?provider={hub.provider}&amp;model=a%2Fb%26c" in html
+        assert "model=talker" not in html
+
     def test_the_provider_page_shows_what_is_listed(self, client: Client) -> None:
         model = {
             "id": "aurora-chat",

@@ -50,6 +50,24 @@ class TestCatalog:
         assert "Not open for use: signer not acknowledged" in html
         assert "gone-chat" not in html
 
+    @pytest.mark.parametrize(
+        ("kind", "verb", "place"),
+        [
+            ("chatbot", "Chat", "chat"),
+            ("text-to-image", "Generate", "images"),
+            ("image-editing", "Edit", "images"),
+            ("speech-to-text", "Transcribe", "speech"),
+        ],
+    )
+    def test_catalog_and_provider_lead_to_where_it_is_used(
+        self, client: Client, kind: str, verb: str, place: str
+    ) -> None:
+        make_state()
+        make_service("aurora", service_type=kind)
+        for html in (page(client), page(client, provider_url())):
+            link = html.partition(f'href="/devnet/{place}/?provider={address("aurora")}"')[2]
+            assert verb in link.partition("</a>")[0]
+
     def test_shows_health_in_words(self, client: Client) -> None:
         now = timezone.now()
         make_state()
@@ -341,6 +359,8 @@ def test_the_network_switch_stays_in_its_section(client: Client) -> None:
     make_service("aurora")
     html = page(client, provider_url())
     assert '<a href="/testnet/" >' in html or '<a href="/testnet/">' in html
+    for section in ("chat/", "images/", "speech/", "account/"):
+        assert f'<a href="/testnet/{section}"' in page(client, f"/devnet/{section}")
 
 
 def test_every_page_but_the_catalog_has_a_search_of_it_in_its_header(client: Client) -> None:
