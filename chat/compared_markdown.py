@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chat.exporting import to_markdown
+from chat.exporting import fee_of, to_markdown
 from chat.models import Conversation
 from chat.pace import seconds
 from chat.passages import passage
 from chat.standings import Standing, standings
-from zgcompute import amounts
 
 _HEAD = ("Model", "Provider", "Last answer", "Proof", "Cost", "Time", "Speed", "")
 
@@ -29,7 +28,7 @@ def compared_to_markdown(conversations: Sequence[Conversation]) -> str:
 def _row(conversation: Conversation, standing: Standing) -> Sequence[str]:
     comparison, receipt = conversation.comparison, standing.receipt
     is_picked = comparison is not None and comparison.picked == conversation.place
-    fee = receipt.fee if receipt else None
+    fee = fee_of(receipt) if receipt else ""
     duration = receipt.duration_ms if receipt else None
     speed = receipt.tokens_per_second if receipt else None
     return (
@@ -37,9 +36,7 @@ def _row(conversation: Conversation, standing: Standing) -> Sequence[str]:
         f"`{conversation.provider}`",
         standing.words.lower(),
         receipt.badge.lower() if receipt else "",
-        _marked(
-            "" if fee is None else f"{amounts.exact(fee)} 0G", standing.is_cheapest, "cheapest"
-        ),
+        _marked(fee, standing.is_cheapest, "cheapest"),
         _marked("" if duration is None else seconds(duration), standing.is_fastest, "fastest"),
         "" if speed is None else f"{speed} tokens/s",
         "gone on with" if is_picked else "",

@@ -54,6 +54,13 @@ def to_markdown(conversation: Conversation) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def fee_of(receipt: Receipt) -> str:
+    """The fee in words for a text; "" where it is not known."""
+    if receipt.fee is None:
+        return ""
+    return f"{'at most ' if receipt.fee_is_upper_bound else ''}{amounts.exact(receipt.fee)} 0G"
+
+
 def _conversation(conversation: Conversation) -> dict[str, Any]:
     messages = conversation.messages.with_proof().prefetch_related("pictures")
     messages = messages.order_by("created_at", "pk")
@@ -106,7 +113,7 @@ def _section(message: Message, model: str) -> list[str]:
     facts = [] if message.state == Message.State.COMPLETE else [f"{message.state}"]
     if receipt:
         facts += [receipt.badge.lower()]
-        facts += [f"{amounts.exact(receipt.fee)} 0G"] if receipt.fee is not None else []
+        facts += [fee_of(receipt)] if receipt.fee is not None else []
     return [
         f"## {message.model or model}",
         message.text or f"({message.problem or 'no text'})",

@@ -43,6 +43,9 @@ def standings(turns: Sequence[Turn | None]) -> list[Standing]:
         for answer, receipt in zip(answers, receipts, strict=True)
     ]
     cheapest = _least([receipt.fee if receipt else None for receipt in whole])
+    others = [receipt for receipt, is_least in zip(whole, cheapest, strict=True) if not is_least]
+    if any(receipt and receipt.fee_is_upper_bound for receipt in others):
+        cheapest = [False] * len(whole)  # one of them may have cost even less
     fastest = _least([receipt.duration_ms if receipt else None for receipt in whole])
     columns = zip(answers, receipts, cheapest, fastest, strict=True)
     return [Standing(*column) for column in columns]

@@ -14,11 +14,15 @@ ALONE = Fork(1, 1)
 
 
 def turn(
-    fee: int | None, milliseconds: int | None, text: str = "?", state: str = "complete"
+    fee: int | None,
+    milliseconds: int | None,
+    text: str = "?",
+    state: str = "complete",
+    at_most: bool = False,
 ) -> Turn:
     question, answer = Message(role="user", text=text), Message(role="assistant", state=state)
     if state != "failed":
-        Receipt(message=answer, fee=fee, duration_ms=milliseconds)
+        Receipt(message=answer, fee=fee, fee_is_upper_bound=at_most, duration_ms=milliseconds)
     return Turn(question, answer, ALONE, ALONE, is_last=True)
 
 
@@ -38,6 +42,8 @@ def marks(*turns: Turn | None) -> list[tuple[bool, bool]]:
             (turn(5, 9), turn(6, 10), turn(0, 0, state="failed")),
             [(True, True), *[(False,) * 2] * 2],
         ),
+        ((turn(5, 9, at_most=True), turn(6, 9)), [(True, False), (False, False)]),
+        ((turn(5, 9), turn(6, 9, at_most=True)), [(False, False)] * 2),
         ((turn(None, 9), turn(6, None), None), [(False, False)] * 3),
     ],
 )
