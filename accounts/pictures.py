@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
 
-from PIL import Image, ImageOps
+from PIL import Image
+from PIL.ExifTags import Base
 
 from accounts.picture_parts import holds_only_pixels
 from zgcompute.errors import InvalidBody
 from zgcompute.uploads import Upload
 
 MAX_PIXELS = 25_000_000  # of an upload: decoded, it takes four bytes for each
+MAX_SIDE = 16_383  # of what is converted: no WebP is longer
 MAX_SHOWN_PIXELS = 50_000_000  # of a provider's picture: a browser decodes it too
 FORMATS = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 _FORMATS = ("PNG", "JPEG", "WEBP")
 _SAVED = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
 _ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
+_TURNS = {  # what sets a picture upright, by the number in its EXIF
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _decoding = threading.Lock()  # one at a time, so that memory stays bounded
 Image.MAX_IMAGE_PIXELS = None  # `measure` judges the declared size before anything is decoded
 
@@ -88,7 +100,7 @@ def bare(content: bytes) -> CleanPicture | None:
 def converted(content: bytes, wanted: str) -> bytes:
     """The picture in another of FORMATS; raises InvalidBody where it is broken or too large."""
     size = measure(content)
-    if size is None or size[0] * size[1] > MAX_PIXELS:
+    if size is None or size[0] * size[1] > MAX_PIXELS or max(size) > MAX_SIDE:
         raise InvalidBody("The picture cannot be converted.", advice="Download it as it came.")
     with _decoding:
         return _redrawn(content, FORMATS[wanted], None).content
@@ -114,18 +126,30 @@ def _redrawn(content: bytes, media_type: str, bounds: Bounds | None) -> CleanPic
         with Image.open(BytesIO(content), formats=_FORMATS) as opened:
             if bounds:
                 opened.draft("RGB", (bounds.side, bounds.side))  # a JPEG is decoded smaller
-            upright = ImageOps.exif_transpose(opened)
-            has_alpha = upright.has_transparency_data and media_type != "image/jpeg"
-            pixels = upright.convert("RGBA" if has_alpha else "RGB")
+            has_alpha = "A" in opened.getbands() or "transparency" in opened.info
+            pixels = opened.convert("RGBA" if has_alpha else "RGB")
+            turn = _turn(opened)
     except (OSError, ValueError, SyntaxError) as error:
         raise _BROKEN from error
     pixels.info = {}
+    if media_type == "image/jpeg":
+        pixels = _on_white(pixels)
+    if turn is not None:
+        pixels = pixels.transpose(turn)
     if bounds:
         pixels.thumbnail((bounds.side, bounds.side), Image.Resampling.LANCZOS)
     saved = _saved(pixels, media_type)
     if bounds and len(saved.content) > bounds.size:
         return _saved(_on_white(pixels), "image/jpeg", quality=85)
     return saved
+
+
+def _turn(opened: Image.Image) -> Image.Transpose | None:
+    """What sets the picture upright; nothing where its EXIF is broken, which draws nothing."""
+    try:
+        return _TURNS.get(opened.getexif().get(Base.Orientation, 1))
+    except (OSError, ValueError, SyntaxError, TypeError, struct.error):
+        return None
 
 
 def _saved(pixels: Image.Image, media_type: str, quality: int = 95) -> CleanPicture:

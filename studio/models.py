@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Usage, Wallet
-from accounts.pictures import FORMATS, MAX_PIXELS
+from accounts.pictures import FORMATS, MAX_PIXELS, MAX_SIDE
 from accounts.proven import Proven
 from accounts.stored import StoredFile
 from marketplace.fields import AddressField
@@ -161,7 +161,8 @@ class File(StoredFile):
     @property
     def other_formats(self) -> list[str]:
         """The endings of the formats that a picture can be converted to here."""
-        if not self.is_shown or (self.width or 0) * (self.height or 0) > MAX_PIXELS:
+        width, height = self.width or 0, self.height or 0
+        if not self.is_shown or width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
             return []
         return [ending for ending, kind in FORMATS.items() if kind != self.media_type]
 

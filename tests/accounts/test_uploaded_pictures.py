@@ -5,12 +5,14 @@ from __future__ import annotations
 import struct
 import zlib
 from io import BytesIO
+from itertools import product
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
+from PIL.ExifTags import Base
 
 from accounts.picture_parts import holds_only_pixels
-from accounts.pictures import MAX_PIXELS, Bounds, bare, clean
+from accounts.pictures import MAX_PIXELS, MAX_SIDE, Bounds, bare, clean, converted
 from zgcompute.errors import InvalidBody
 
 BOUNDS = Bounds(side=200, size=20_000)
@@ -127,3 +129,45 @@ def test_a_scan_of_fill_bytes_alone_is_searched_once_and_not_from_each_of_them()
     start = b"\xff\xd8\xff\xda\0\2"
     assert not holds_only_pixels(start + b"\xff" * 3_000_000 + b"\0")  # else it takes hours
     assert holds_only_pixels(start + b"\xff" * 3_000_000 + b"\xd9")
+
+
+@pytest.mark.parametrize("orientation", range(10))
+def test_a_picture_is_turned_as_its_camera_says(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[Base.Orientation] = orientation
+    sent = drawn("PNG", exif=exif)
+    with Image.open(BytesIO(sent)) as opened, Image.open(BytesIO(clean(sent).content)) as kept:
+        assert kept.tobytes() == ImageOps.exif_transpose(opened).tobytes()
+        assert not kept.getexif()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, of each
+def test_no_exif_however_broken_keeps_a_picture_from_being_taken() -> None:
+    exif = Image.Exif()
+    exif[Base.Orientation], exif[Base.Make], exif[Base.XResolution] = 6, "Maker", 72.5
+    exif[Base.GPSInfo] = {1: "N", 2: (1.0, 2.0, 3.0)}
+    whole = exif.tobytes()
+    for at, value in product(range(8, len(whole)), (0, 2, 5, 255)):
+        broken = whole[:at] + bytes([value]) + whole[at + 1 :]
+        assert clean(drawn("JPEG", (4, 3), exif=broken)).width in (3, 4)
+
+
+def test_a_palette_that_is_missing_breaks_nothing() -> None:
+    out = BytesIO()
+    Image.new("P", (4, 4)).save(out, "PNG")
+    whole = out.getvalue()
+    at = whole.index(b"PLTE") - 4
+    end = whole.index(b"IDAT") - 4
+    assert clean(whole[:at] + whole[end:]).width == 4
+
+
+def test_what_was_transparent_is_white_in_a_jpeg() -> None:
+    out = BytesIO()
+    Image.new("RGBA", (8, 8), (255, 0, 0, 0)).save(out, "PNG")
+    with Image.open(BytesIO(converted(out.getvalue(), "jpg"))) as opaque:
+        assert min(opaque.getpixel((4, 4))) > 250  # type: ignore[arg-type, type-var]
+
+
+def test_what_no_webp_can_hold_is_not_converted() -> None:
+    with pytest.raises(InvalidBody, match="cannot be converted"):
+        converted(drawn("PNG", (MAX_SIDE + 1, 2)), "webp")
