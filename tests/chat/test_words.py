@@ -66,6 +66,7 @@ def test_a_hit_shows_the_words_around_the_first_place() -> None:
     [
         ("## A needle\n\n> and *its* **eye**", "A needle  and its eye"),
         ("the `needle` of 2 ** 3 and f(**eyes)", "the needle of 2 ** 3 and f(**eyes)"),
+        ("| needle |\n| ---: |\n| 1 |", "| needle |  | 1 |"),
         ("a_needle # is no heading", "a_needle # is no heading"),
     ],
 )
