@@ -143,7 +143,12 @@ def _hit(row: Any, wanted: list[words.Term]) -> Hit:
 
 
 def parts(text: str, wanted: list[words.Term]) -> list[Part]:
-    """Cut the surroundings of the first place found out of `text`, with all places in them."""
+    """Cut the surroundings of the first place found out of `text`, with all places in them.
+
+    They are shown as words: Markdown's signs of headings, quotes, emphasis, code and the heads of
+    tables are left out.
+    """
+    text = _MARKDOWN.sub(r"\2", text)
     found = words.places(text, wanted)
     start = max(0, found[0][0] - _BEFORE) if found else 0
     stop = min(len(text), start + _BEFORE + _AFTER)
@@ -168,6 +173,11 @@ def _tsquery(scope: str, wanted: list[words.Term]) -> str:
 
 
 _SPACE = re.compile(r"\s")
+_MARKDOWN = re.compile(
+    r"^[ \t]*\|[-:| \t]+$|^[ \t]*(?:#{1,6}|>)[ \t]+"
+    r"|(?<![\w*`])(\*{1,2}|`)(?![\s*`])(.{1,200}?)(?<![\s*`])\1(?![\w*`])",
+    re.MULTILINE,
+)
 _IN_SQLITE = "SELECT rowid FROM chat_search WHERE chat_search MATCH %s"
 # OFFSET keeps the planner from looking through each conversation instead of the index.
 _IN_POSTGRESQL = "SELECT id FROM chat_searchtext WHERE vector @@ to_tsquery('simple', %s) OFFSET 0"

@@ -146,13 +146,17 @@ def _facts(work: Work) -> list[tuple[str, str]]:
     heard = work.source.seconds if work.source else None
     facts = [
         ("", span(heard) if heard else ""),
-        ("Ordered", chosen.get("n", "")),
+        ("", _pictures(work) if "n" in chosen else ""),
         ("Size", chosen.get("size", "").replace("x", " × ")),
         ("", "as a job" if "as_job" in chosen else ""),
         ("", FORMAT_NAMES.get(wanted, wanted)),
         ("", dict(LANGUAGES).get(language, language) if language else ""),
     ]
     return [(label, value) for label, value in facts if value]
+
+
+def _pictures(work: Work) -> str:
+    return "1 picture" if work.wanted == 1 else f"{work.wanted} pictures"
 
 
 def _again(request: HttpRequest, wallet: Wallet | None, network: str) -> Work | None:

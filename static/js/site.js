@@ -107,7 +107,8 @@ document.addEventListener("htmx:afterSwap", returnTicks);
 
 document.addEventListener("htmx:afterSettle", (event) => showLocalTimes(event.target));
 
-document.addEventListener("htmx:historyRestore", () => showLocalTimes(document));
+for (const name of ["htmx:historyRestore", "chat:replaced"])
+  document.addEventListener(name, () => showLocalTimes(document));
 
 document.addEventListener("htmx:sendError", (event) => {
   if (event.target.closest("[data-background]")) return;

@@ -59,3 +59,16 @@ def test_a_hit_shows_the_words_around_the_first_place() -> None:
     assert whole.endswith(" …")
     assert len(whole) < 210
     assert "\n" not in whole
+
+
+@pytest.mark.parametrize(
+    ("markdown", "said"),
+    [
+        ("## A needle\n\n> and *its* **eye**", "A needle  and its eye"),
+        ("the `needle` of 2 ** 3 and f(**eyes)", "the needle of 2 ** 3 and f(**eyes)"),
+        ("| needle |\n| ---: |\n| 1 |", "| needle |  | 1 |"),
+        ("a_needle # is no heading", "a_needle # is no heading"),
+    ],
+)
+def test_a_hit_is_shown_as_words_and_not_as_markdown(markdown: str, said: str) -> None:
+    assert "".join(part.text for part in parts(markdown, [("needle",)])) == said
