@@ -112,15 +112,15 @@ def send_raising(chain: Chain, call: UnsignedCall, signer: Signer, gas: Gas) -> 
 
 
 def first_mined(chain: Chain, hashes: Sequence[str], longest: float) -> Receipt | None:
-    """Wait, through outages, until one of `hashes` is mined; None after `longest` seconds.
+    """Wait, through outages and refusals, until one of `hashes` is mined; None after `longest` seconds.
 
     Raises TransactionReverted with the reason where the mined one failed.
     """
-    from zgcompute.errors import RpcUnreachable, TransactionUncertain
+    from zgcompute.errors import RpcRefused, RpcUnreachable, TransactionUncertain, WrongNetwork
 
     deadline = time.monotonic() + longest
     while True:
-        with suppress(RpcUnreachable, TransactionUncertain):
+        with suppress(RpcUnreachable, RpcRefused, WrongNetwork, TransactionUncertain):
             for found in chain.receipts(hashes).values():
                 if found is not None:
                     return chain.wait(found.hash, timeout=0)

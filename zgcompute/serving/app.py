@@ -34,6 +34,7 @@ from zgcompute.serving.jobs import Jobs
 from zgcompute.serving.problems import Problem, bad_request, problem_of, unknown_model
 from zgcompute.serving.proofs import Proofs
 from zgcompute.serving.replies import Answering, ClientGone, last_event, send_reply, while_connected
+from zgcompute.serving.routing import may_be_billed
 from zgcompute.serving.targets import ProviderTarget, Target
 from zgcompute.uploads import MAX_FORM
 
@@ -47,9 +48,19 @@ _KINDS = {
     "/v1/async/images/edits": EDITS_JOB,
 }
 _STOPPED = Problem(
-    503, "The server was stopped. What was asked is billed.", "server_error", "server_stopped"
+    503,
+    "The server was stopped. What was asked may have been billed.",
+    "server_error",
+    "server_stopped",
+    may_be_billed=True,
 )
-_UNEXPECTED = Problem(500, "The server failed; its log says how.", "server_error", "internal_error")
+_UNEXPECTED = Problem(
+    500,
+    "The server failed; its log says how. What was asked may have been billed.",
+    "server_error",
+    "internal_error",
+    may_be_billed=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +161,7 @@ class Billed:
         except Failed as failed:
             await outlet.tell(failed.problem)
         except Error as error:
-            await outlet.tell(problem_of(error))
+            await outlet.tell(problem_of(error, may_be_billed=may_be_billed(error)))
         except Exception:
             log.exception("%s failed", scope["path"])
             await outlet.tell(_UNEXPECTED)
@@ -248,8 +259,10 @@ async def _verify(request: Request) -> Response:
 
 async def _job(request: Request) -> Response:
     reply, headers = await _desk(request).jobs.ask(request.path_params["job_id"])
-    wait = {k: v for k, v in reply.headers.items() if k in ("content-type", "retry-after")}
-    return Response(reply.body, reply.status, {**wait, **headers})
+    # A browser may be led here: what a provider says must never be a page of this origin.
+    own = {"content-type": "application/json", "x-content-type-options": "nosniff"}
+    wait = {name: value for name, value in reply.headers.items() if name == "retry-after"}
+    return Response(reply.body, reply.status, {**wait, **own, **headers})
 
 
 async def _status(request: Request) -> Response:

@@ -185,9 +185,15 @@ class Proofs:
             name = proof.response_id.lower()
             self._kept[name] = (self._clock() + self._seconds, proof, target)
             self._kept.move_to_end(name)
-            while len(self._kept) > MOST_KEPT or next(iter(self._kept.values()))[0] < self._clock():
-                self._kept.popitem(last=False)
+            self._drop_old()
         return proof
+
+    def _drop_old(self) -> None:
+        while self._kept:
+            until = next(iter(self._kept.values()))[0]
+            if len(self._kept) <= MOST_KEPT and until >= self._clock():
+                return
+            self._kept.popitem(last=False)
 
 
 def _judged(proof: Proof, verdict: Verdict) -> Proof:
