@@ -23,6 +23,12 @@ RAISED_AFTER = 30.0  # seconds without being mined
 _LOOK = 0.5  # seconds between looks
 _LOWEST_STEP, DEFAULT_STEP = 11, 11  # tenths; nodes replace a transaction for a tenth more
 _PRICE = click.IntRange(1, 10**24)
+gas_price_option = click.option(
+    "--gas-price",
+    type=_PRICE,
+    metavar="N",
+    help="Neuron for a unit of gas; otherwise as the node says.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +71,7 @@ def gas_options(function: Callable[..., None]) -> Callable[..., None]:
             metavar="N",
             help="Raise the price up to this until it is mined.",
         ),
-        click.option(
-            "--gas-price",
-            type=_PRICE,
-            metavar="N",
-            help="Neuron for a unit of gas; otherwise as the node says.",
-        ),
+        gas_price_option,
     ):
         function = option(function)
     return function
@@ -112,7 +113,7 @@ def send_raising(chain: Chain, call: UnsignedCall, signer: Signer, gas: Gas) -> 
 
 
 def first_mined(chain: Chain, hashes: Sequence[str], longest: float) -> Receipt | None:
-    """Wait, through outages and refusals, until one of `hashes` is mined; None after `longest` seconds.
+    """Wait, whatever nodes refuse, until one of `hashes` is mined; None after `longest` seconds.
 
     Raises TransactionReverted with the reason where the mined one failed.
     """

@@ -35,7 +35,7 @@ from zgcompute.serving.problems import Problem, bad_request, problem_of, unknown
 from zgcompute.serving.proofs import Proofs
 from zgcompute.serving.replies import Answering, ClientGone, last_event, send_reply, while_connected
 from zgcompute.serving.routing import may_be_billed
-from zgcompute.serving.targets import ProviderTarget, Target
+from zgcompute.serving.targets import ProviderTarget, Target, keep_renewed
 from zgcompute.uploads import MAX_FORM
 
 log = logging.getLogger(__name__)
@@ -71,6 +71,7 @@ class Settings:
     must_verify: bool = False
     remembered: float = 1200.0  # as long as providers keep signatures
     proof_budget: float = 3.0  # how long a signature is waited for
+    renewed_every: float = 300.0  # how old what is known of prices and signers may be
 
 
 @dataclass(eq=False)
@@ -114,6 +115,7 @@ def application(
         desk = Desk(targets, doors, settings)
         app.state.desk = desk
         tasks = [asyncio.create_task(start()) for start in beside]
+        tasks.append(asyncio.create_task(keep_renewed(targets, settings.renewed_every)))
         try:
             await desk.dispatcher.start()
             on_start(targets)
