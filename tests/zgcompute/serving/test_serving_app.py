@@ -17,6 +17,7 @@ from zgcompute.amounts import Neuron
 from zgcompute.async_providers import async_door
 from zgcompute.errors import RpcUnreachable
 from zgcompute.serving.app import Settings, application
+from zgcompute.serving.replies import Answering
 from zgcompute.serving.targets import ProviderTarget
 from zgcompute.signers import LocalSigner
 from zgcompute.testing import fake_service
@@ -155,6 +156,19 @@ def test_an_order_whose_receipt_is_odd_is_not_repeated_by_clients() -> None:
 
     reply = run(order, script, service_type="text-to-image")
     assert (reply.status_code, reply.headers["x-should-retry"]) == (502, "false")
+
+
+def test_a_fault_of_our_own_is_not_repeated_by_clients_and_shows_no_key(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(*arguments: object) -> None:
+        raise RuntimeError("a fault of our own")
+
+    monkeypatch.setattr(Answering, "_send_whole", broken)
+    reply = run(ask, signing(OLD_SIGNER))
+    assert (reply.status_code, reply.headers["x-should-retry"]) == (500, "false")
+    assert "a fault of our own" in caplog.text
+    assert "app-sk-" not in caplog.text + reply.text
 
 
 def test_a_job_is_never_a_page_of_this_origin() -> None:
