@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from zgcompute.addresses import checksum
 from zgcompute.amounts import Neuron
 from zgcompute.errors import (
     ChainError,
+    RpcRefused,
     RpcUnreachable,
     TransactionReverted,
     TransactionUncertain,
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
 _DIGEST_AND_SIGNATURE = [Parameter("", kind, False, ()) for kind in ("bytes32", "bytes")]
 FIRST_POLL, LONGEST_POLL = 0.05, 1.0  # seconds between looks at a waiting transaction
 _SENT = "was sent and may still be mined"
+_IS_KNOWN = re.compile("already known|already imported|known transaction", re.IGNORECASE)
+_NOT_TOLD = (RpcUnreachable, RpcRefused, WrongNetwork)  # of what becomes of a transaction
 _EIP_1271 = bytes.fromhex("1626ba7e")  # selector of isValidSignature(bytes32,bytes), and its "yes"
 
 
@@ -202,9 +206,7 @@ class RpcChain:
 
     def wait(self, transaction_hash: str, timeout: float = 120.0) -> Receipt:
         deadline, pause = time.monotonic() + timeout, FIRST_POLL
-        while (found := self._receipt_or_outage(transaction_hash)) is None or isinstance(
-            found, RpcUnreachable
-        ):
+        while not isinstance(found := self._receipt_or_outage(transaction_hash), Receipt):
             if time.monotonic() >= deadline:
                 raise _not_mined(transaction_hash, timeout, found)
             time.sleep(pause)
@@ -213,17 +215,17 @@ class RpcChain:
             raise self._failure(transaction_hash)
         return found
 
-    def _receipt_or_outage(self, transaction_hash: str) -> Receipt | RpcUnreachable | None:
-        """A transaction outlives an outage of the nodes that tell of it."""
+    def _receipt_or_outage(self, transaction_hash: str) -> Receipt | ChainError | None:
+        """A transaction outlives the nodes' outages, and their refusals to tell of it."""
         try:
             return self.receipt(transaction_hash)
-        except RpcUnreachable as error:
+        except _NOT_TOLD as error:
             return error
 
     def _failure(self, transaction_hash: str) -> ChainError:
         try:
             return self.revert_reason(transaction_hash) or _disappeared(transaction_hash)
-        except RpcUnreachable:
+        except _NOT_TOLD:
             return TransactionReverted(
                 f"The transaction {transaction_hash} failed; no node says why."
             )
@@ -263,9 +265,12 @@ class RpcChain:
             # After a failover the second node may refuse what it already knows from the first.
             if not isinstance(answer, Refusal) or self.transaction(transaction_hash) is not None:
                 return transaction_hash
-        except (RpcUnreachable, WrongNetwork) as error:  # the reply is lost, not the transaction
+        except _NOT_TOLD as error:  # the reply is lost, not the transaction
             raise _uncertain(str(error), transaction_hash, "may have been sent") from error
-        raise reason_of(request, answer)
+        reason = reason_of(request, answer)
+        if _IS_KNOWN.search(answer.message):  # one node has it, another does not show it
+            raise _uncertain(str(reason), transaction_hash, _SENT)
+        raise reason
 
 
 def _filled(rpc: Rpc, call: UnsignedCall, sender: Address, gas_price: int | None) -> dict[str, Any]:
@@ -309,7 +314,7 @@ def _web3(rpc: Rpc) -> Web3:
 
 
 def _not_mined(
-    transaction_hash: str, seconds: float, outage: RpcUnreachable | None
+    transaction_hash: str, seconds: float, outage: ChainError | None
 ) -> TransactionUncertain:
     told = f"The transaction was not seen in a block within {seconds:g} seconds."
     return _uncertain(f"{told} {outage}" if outage else told, transaction_hash, _SENT)

@@ -10,6 +10,7 @@ from typing import Any
 from zgcompute.amounts import MAX_NEURON, Neuron
 
 MAX_COUNT = 2**63 - 1
+_KEY = re.compile(r"app-sk-[A-Za-z0-9+/=_-]{4,}")
 MAX_DEPTH = 200
 _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 
@@ -59,6 +60,11 @@ def prose(value: object, *, limit: int | None = None) -> str:
     if not isinstance(value, str):
         return ""
     return value[:limit].encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
+def without_keys(value: str) -> str:
+    """Return `value` without the API keys in it: whoever has one spends with it."""
+    return _KEY.sub("app-sk-…", value)
 
 
 def printable(value: str) -> str:

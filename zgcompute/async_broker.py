@@ -47,9 +47,10 @@ class AsyncBroker:
         *,
         chain: Chain | None = None,
         connect: Callable[[Service], AsyncProviderClient] | None = None,
+        gas_price: int | None = None,
     ) -> None:
         """Take what `Broker` takes; `connect` gives an asynchronous client."""
-        self.blocking = Broker(network, signer, networks_file, chain=chain)
+        self.blocking = Broker(network, signer, networks_file, chain=chain, gas_price=gas_price)
         self._connect = connect or self._connect_really
         self.services = AsyncServices(self, self.blocking.services)
         self.ledger = AsyncLedgerAccess(self.blocking.ledger)

@@ -45,13 +45,14 @@ class AsyncInference:
     def __init__(self, broker: AsyncBroker, blocking: Inference) -> None:
         self._broker = broker
         self._blocking = blocking
+        self.sessions = blocking.sessions
         self._signing: defaultdict[Address, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def session(self, provider: str | Service) -> SessionToken:
         """Return a session of up to 24 hours, reused while an hour of it is left."""
         address = provider.provider if isinstance(provider, Service) else checksum(provider)
         async with self._signing[address]:  # however many ask, one session is signed
-            token = self._blocking.sessions.usable(address)
+            token = self.sessions.usable(address)
             if token is None:
                 token = await asyncio.to_thread(self._blocking.session, address)
             return token
@@ -211,7 +212,7 @@ class AsyncInference:
         try:
             yield key
         except REFUSED_SESSION:
-            self._blocking.sessions.forget(provider, key)  # the next call signs a new one
+            self.sessions.forget(provider, key)  # the next call signs a new one
             raise
 
     async def _answer(

@@ -21,6 +21,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -111,10 +112,17 @@ class AutoFunding:
                 stop.wait(every)
 
     async def arun(self, every: float = 60.0) -> None:
-        """As `run`, in an event loop, until it is cancelled; checks run in a thread."""
-        while True:
-            if not await asyncio.to_thread(self._checked_on):
-                await asyncio.sleep(every)
+        """As `run`, in an event loop, until it is cancelled; checks run in a thread of its own.
+
+        A check may wait minutes for its move or for other checks: the loop's own threads stay free.
+        """
+        loop, own = asyncio.get_running_loop(), ThreadPoolExecutor(1, "auto-funding")
+        try:
+            while True:
+                if not await loop.run_in_executor(own, self._checked_on):
+                    await asyncio.sleep(every)
+        finally:
+            own.shutdown(wait=False, cancel_futures=True)
 
     def _checked_on(self) -> bool:
         """Check once; tell whether to go on at once, since a deposit waits to be transferred."""

@@ -48,18 +48,20 @@ class Broker:
         *,
         chain: Chain | None = None,
         connect: Callable[[Service], ProviderClient] | None = None,
+        gas_price: int | None = None,
     ) -> None:
         """Take a network by slug or value; `networks_file` is the TOML of `networks.load`.
 
         Without a `signer` the broker only reads; one is whatever `as_signer` takes. `chain` and
-        `connect` replace the real chain and providers, for tests. Raises UnknownNetwork,
-        ConfigurationError.
+        `connect` replace the real chain and providers, for tests. `gas_price` is neuron for a unit
+        of gas, otherwise as the node says. Raises UnknownNetwork, ConfigurationError.
         """
         if isinstance(network, str):
             network = networks.get(network, networks_file)
         self.network = network
         self.signer: Signer | None = None if signer is None else as_signer(signer)
         self.chain: Chain = chain or RpcChain(network)
+        self.gas_price = gas_price
         self._connect = connect or self._connect_really
         self.services = Services(self)
         self.ledger = LedgerAccess(self)
@@ -97,14 +99,17 @@ class Broker:
 
     def send(self, call: UnsignedCall) -> Receipt:
         """Sign and send `call`, and wait until it is mined; raises like `Chain.send` and `wait`."""
-        return self.chain.wait(self.chain.send(call, self.required_signer()))
+        signer = self.required_signer()
+        return self.chain.wait(self.chain.send(call, signer, gas_price=self.gas_price))
 
     def openai(self, provider: str | Service, **options: Any) -> openai.OpenAI:
         """Return a client of the `openai` package for `provider`, with sessions that renew.
 
         `options` are those of openai.OpenAI. It repeats no request unless `max_retries` says so:
-        each may be billed. It checks no signatures. Raises ConfigurationError where the package is
-        missing, DestinationRefused.
+        each may be billed. A session that the provider refused is replaced for the next request,
+        unless `options` bring an `http_client`. It checks no signatures. Raises ConfigurationError
+        where the package is missing, DestinationRefused, InvalidToken for another provider's
+        `api_key`.
         """
         from zgcompute._openai import client
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from zgcompute import _reading as read
 from zgcompute.errors import MalformedReply, ProviderRefused
 
-KEPT_SECONDS = 1800  # a provider forgets a job's result then
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 _STATES = ("pending", "processing", "completed", "failed")
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _HEX_KEY = re.compile(r"(?:0x)?([0-9a-fA-F]{64})", re.ASCII)
 _LARGEST_SCRYPT = 1 << 30  # bytes that a file may make us use; ordinary ones take 256 MiB
+_LONGEST_SCRYPT = 1 << 25  # n times r times p, some ten seconds; ordinary ones have 1 << 21
+_LONGEST_PBKDF2 = 10_000_000  # rounds; ordinary ones have 262,144
 
 
 def opened(path: Path) -> dict[str, Any]:
@@ -102,12 +104,19 @@ def _decrypted(content: Mapping[str, Any], password: str) -> bytes | None:
 
 
 def _require_bearable(content: Mapping[str, Any], path: Path) -> None:
-    """Refuse a file whose key derivation would use up the machine's memory."""
+    """Refuse a file whose key derivation would use up the machine's memory, or never end."""
     crypto = read.mapping(content.get("crypto") or content.get("Crypto"))
     chosen = read.mapping(crypto.get("kdfparams"))
-    n, r = (value if isinstance(value := chosen.get(k), int) else 0 for k in ("n", "r"))
+    n, r, p, rounds = (
+        value if isinstance(value := chosen.get(key), int) else 0 for key in ("n", "r", "p", "c")
+    )
     if 128 * n * r > _LARGEST_SCRYPT:
         raise ConfigurationError(
             f"Opening {path} would take more than 1 GiB of memory.",
             advice="Save the key again with a smaller scrypt setting.",
+        )
+    if n * r * p > _LONGEST_SCRYPT or rounds > _LONGEST_PBKDF2:
+        raise ConfigurationError(
+            f"Opening {path} would take minutes.",
+            advice="Save the key again with a smaller setting of scrypt or PBKDF2.",
         )

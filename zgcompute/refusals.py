@@ -187,7 +187,8 @@ def _sentence(error: object) -> tuple[str, str]:
     if isinstance(text, str) and "<html" in text[:500].lower():
         text = ""
     codes = (read.text(keys.get(name), limit=80) for name in ("code", "type"))
-    return read.text(text, limit=MAX_DETAIL), " ".join(code for code in codes if code)
+    words = read.without_keys(read.text(text, limit=MAX_DETAIL))  # it knows the one it was sent
+    return words, " ".join(code for code in codes if code)
 
 
 def _judge(words: _Words) -> ProviderRefused:

@@ -1018,7 +1018,16 @@ def test_what_the_node_already_knows_counts_as_sent(chain: RpcChain, node: Node)
     node.methods["eth_getTransactionByHash"] = lambda h: mined(hash=h)
     assert chain.send(CALLS.deposit(5), SIGNER).startswith("0x")
     node.methods["eth_getTransactionByHash"] = lambda h: None
-    with pytest.raises(RpcRefused, match="already known"):
+    with pytest.raises(TransactionUncertain, match="already known") as hidden:
+        chain.send(CALLS.deposit(5), SIGNER)
+    assert "was sent and may still be mined" in hidden.value.advice
+
+
+def test_what_the_node_refuses_was_not_sent(chain: RpcChain, node: Node) -> None:
+    ready_to_send(node)
+    node.methods["eth_sendRawTransaction"] = lambda raw: {"error": {"message": "underpriced"}}
+    node.methods["eth_getTransactionByHash"] = lambda h: None
+    with pytest.raises(RpcRefused, match="underpriced"):
         chain.send(CALLS.deposit(5), SIGNER)
 
 
@@ -1091,6 +1100,21 @@ def test_an_outage_that_outlasts_the_wait_says_that_it_was_sent(
     with pytest.raises(TransactionUncertain, match="connection broke") as late:
         chain.wait(HASH, timeout=0)
     assert late.value.advice.startswith(f"The transaction {HASH} was sent and may still be mined")
+
+
+def test_a_node_that_refuses_to_tell_does_not_make_the_transaction_unsent(
+    chain: RpcChain, node: Node
+) -> None:
+    refusing = {"error": {"code": -32601, "message": "not for you"}}
+    node.methods["eth_getTransactionReceipt"] = lambda h: refusing
+    with pytest.raises(TransactionUncertain, match="not for you") as late:
+        chain.wait(HASH, timeout=0)
+    assert late.value.transaction_hash == HASH
+    ready_to_send(node)
+    node.methods["eth_sendRawTransaction"] = lambda raw: {"error": {"message": "nonce too low"}}
+    node.methods["eth_getTransactionByHash"] = lambda h: refusing
+    with pytest.raises(TransactionUncertain, match="not for you"):
+        chain.send(CALLS.deposit(5), SIGNER)
 
 
 def test_a_failure_is_told_even_where_no_node_says_why(chain: RpcChain, node: Node) -> None:

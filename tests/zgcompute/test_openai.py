@@ -13,7 +13,7 @@ import pytest
 
 from tests.zgcompute.raw_server import Exchange, Script, serving
 from zgcompute import AsyncBroker, Broker, LocalSigner, amounts
-from zgcompute.errors import ConfigurationError, DestinationRefused
+from zgcompute.errors import ConfigurationError, DestinationRefused, InvalidToken
 from zgcompute.networks import DEVNET, TESTNET
 from zgcompute.session import SessionToken
 from zgcompute.testing import FakeChain, fake_service
@@ -47,6 +47,22 @@ def answering(*statuses: str) -> Script:
         status = left.pop(0) if left else "200 OK"
         kind = "content-type: application/json"
         exchange.reply(COMPLETION, kind, status=status)
+
+    return script
+
+
+def revoking() -> Script:
+    """A provider that takes no session of the first request's."""
+    refused: list[str] = []
+
+    def script(exchange: Exchange) -> None:
+        key = exchange.headers["authorization"]
+        refused.append(key)
+        if key == refused[0]:
+            said = b'{"error": "validate session: session token has been revoked"}'
+            exchange.reply(said, "content-type: application/json", status="400 Bad Request")
+        else:
+            exchange.reply(COMPLETION, "content-type: application/json")
 
     return script
 
@@ -109,9 +125,47 @@ class TestClients:
     def test_a_ready_key_needs_no_wallet(self, chain: FakeChain) -> None:
         with serving(answering()) as server:
             service = chain.register(fake_service(url=server.url))
-            with Broker(DEVNET, chain=chain).openai(service, api_key="app-sk-YQ==") as client:
+            key = Broker(DEVNET, ALICE, chain=chain).inference.api_key(service, 3).api_key
+            with Broker(DEVNET, chain=chain).openai(service, api_key=key) as client:
+                client.chat.completions.create(model="test-chat", messages=HELLO)
+        assert server.seen[0].headers["authorization"] == f"Bearer {key}"
+
+    def test_a_key_for_another_provider_is_sent_to_nobody(self, chain: FakeChain) -> None:
+        service = chain.register(fake_service(url="http://127.0.0.1:1"))
+        broker = Broker(DEVNET, ALICE, chain=chain)
+        elsewhere = broker.inference.api_key("0x" + "77" * 20, 3).api_key
+        with pytest.raises(InvalidToken, match="is for the provider 0x77"):
+            broker.openai(service, api_key=elsewhere)
+
+    def test_a_session_that_was_refused_is_replaced_for_the_next_request(
+        self, chain: FakeChain
+    ) -> None:
+        with serving(revoking()) as server:
+            service = chain.register(fake_service(url=server.url))
+            broker = Broker(DEVNET, ALICE, chain=chain)
+            with broker.openai(service) as client:
+                with pytest.raises(openai.BadRequestError):
+                    client.chat.completions.create(model="m", messages=HELLO)
+                assert client.chat.completions.create(model="m", messages=HELLO).choices
                 client.chat.completions.create(model="m", messages=HELLO)
-        assert server.seen[0].headers["authorization"] == "Bearer app-sk-YQ=="
+        refused, *taken = (seen.headers["authorization"] for seen in server.seen)
+        assert refused not in taken
+        assert len(set(taken)) == 1
+
+    def test_the_asynchronous_client_replaces_it_too(self, chain: FakeChain) -> None:
+        async def ask(url: str) -> None:
+            service = chain.register(fake_service(url=url))
+            async with (
+                AsyncBroker(DEVNET, ALICE, chain=chain) as broker,
+                await broker.openai(service) as client,
+            ):
+                with pytest.raises(openai.BadRequestError):
+                    await client.chat.completions.create(model="m", messages=HELLO)
+                await client.chat.completions.create(model="m", messages=HELLO)
+
+        with serving(revoking()) as server:
+            asyncio.run(ask(server.url))
+        assert len({seen.headers["authorization"] for seen in server.seen}) == 2
 
 
 def test_a_provider_at_a_private_address_is_refused() -> None:

@@ -122,6 +122,13 @@ def test_codes_and_sentences_tell_whom_the_limit_concerns(error: object, kind: t
     assert isinstance(refused, Transient)
 
 
+def test_a_key_that_a_provider_repeats_is_left_out() -> None:
+    said = {"error": "session token expired: app-sk-c2VjcmV0fGtleQ=="}
+    error = refusal(400, json.dumps(said).encode())
+    assert isinstance(error, SessionExpired)
+    assert error.detail == "session token expired: app-sk-…"
+
+
 def test_the_anthropic_form_is_understood() -> None:
     body = b'{"type":"error","error":{"type":"rate_limit_error","message":"Rate limit exceeded."}}'
     assert type(refusal(429, body)) is RateLimited

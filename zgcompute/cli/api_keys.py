@@ -55,6 +55,9 @@ def get_secret(
 
     Standard output gets the key alone: whoever has it spends what is locked with the provider. It
     is not kept here. It is signed with the wallet's key and costs nothing.
+
+    \b
+    0g-compute-cli inference get-secret --provider ADDRESS --expires 7d
     """
     lifetime = _lifetime(expires, duration)
     with opened(place) as wallet:
@@ -84,6 +87,9 @@ def revoke_token(wallet: Wallet, provider: str, slot: int) -> None:
     """Revoke the API key in a slot.
 
     Nobody can use a revoked slot again, until all keys are revoked together.
+
+    \b
+    0g-compute-cli inference revoke-token --provider ADDRESS --slot 254
     """
     from zgcompute.errors import LedgerError
 
@@ -107,6 +113,9 @@ def revoke_all_tokens(wallet: Wallet, provider: str) -> None:
     """Revoke every API key and session with a provider.
 
     All 255 slots are free again afterwards.
+
+    \b
+    0g-compute-cli inference revoke-all-tokens --provider ADDRESS
     """
     account = wallet.broker.chain.sub_account(wallet.address, provider)
     order = Order(
@@ -126,6 +135,9 @@ def acknowledge_provider(wallet: Wallet, provider: str) -> None:
     """Accept a provider's TEE signer.
 
     Needed only where it is not acknowledged: every transfer acknowledges it too.
+
+    \b
+    0g-compute-cli inference acknowledge-provider --provider ADDRESS
     """
     from zgcompute.errors import LedgerError
 

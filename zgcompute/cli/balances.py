@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 @network_options
 @json_option
 def get_account(place: Place, as_json: bool) -> None:
-    """Show the wallet, its ledger and its sub-accounts."""
+    """Show the wallet, its ledger and its sub-accounts.
+
+    \b
+    0g-compute-cli get-account
+    """
     with opened(place) as wallet:
         state = wallet.state()
     if as_json:
@@ -44,6 +48,9 @@ def get_sub_account(place: Place, provider: str, service: str, as_json: bool) ->
     """Show what is locked with a provider.
 
     And what is on its way back, with the time from which retrieve-fund brings it home.
+
+    \b
+    0g-compute-cli get-sub-account --provider ADDRESS
     """
     with opened(place) as wallet:
         chain = wallet.broker.chain
@@ -74,6 +81,9 @@ def usage(place: Place, provider: str, as_json: bool) -> None:
 
     As it says itself, and what then is left above its reserve. Signs a session with the wallet's
     key; moves nothing.
+
+    \b
+    0g-compute-cli inference usage --provider ADDRESS
     """
     from zgcompute.fees import MINIMUM_RESERVE
 

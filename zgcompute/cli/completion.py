@@ -15,7 +15,10 @@ from zgcompute.cli.place import json_option
 def completion(context: click.Context, shell: str, as_json: bool) -> None:
     """Write a shell's completion script.
 
-    bash: eval "$(0g-compute-cli completion bash)" in ~/.bashrc; zsh the same in ~/.zshrc; fish:
+    \b
+    bash, in ~/.bashrc; zsh the same in ~/.zshrc:
+    eval "$(0g-compute-cli completion bash)"
+    fish:
     0g-compute-cli completion fish > ~/.config/fish/completions/0g-compute-cli.fish
     """
     from click.shell_completion import get_completion_class

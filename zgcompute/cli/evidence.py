@@ -21,6 +21,9 @@ def verify_evidence(file: Path, as_json: bool) -> None:
 
     FILE is of an answer or of a provider. Asks nobody. Status 0 verified, 5 failed, 1 for
     everything else.
+
+    \b
+    0g-compute-cli verify-evidence evidence.json
     """
     from zgcompute.attestation.evidence import FORMAT as PROVIDER_FORMAT
     from zgcompute.errors import Error

@@ -11,6 +11,7 @@ import click
 
 from zgcompute.cli import keystore
 from zgcompute.cli.folder import folder
+from zgcompute.cli.gas import gas_price_option
 from zgcompute.cli.output import note, og
 from zgcompute.cli.spending import parse_amount
 
@@ -37,6 +38,7 @@ class Funding:
     target: int | None
     per_day: int | None
     deposit_per_day: int | None
+    gas_price: int | None
 
     def tasks(self, broker: Broker, providers: Sequence[Address]) -> list[Task]:
         """What runs beside the server; raises ConfigurationError, and asks for the wallet's key."""
@@ -47,6 +49,7 @@ class Funding:
         assert self.minimum is not None
         assert self.target is not None
         assert self.per_day is not None
+        broker.gas_price = self.gas_price
         if broker.signer is None:
             broker.signer = keystore.signer(keystore.required())
         folder().mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -72,6 +75,8 @@ class Funding:
     def _is_asked_for(self) -> bool:
         given = [self.minimum, self.target, self.per_day]
         if all(amount is None for amount in (*given, self.deposit_per_day)):
+            if self.gas_price is not None:
+                raise click.UsageError("--gas-price is for auto-funding, which is not asked for.")
             return False
         if any(amount is None for amount in given):
             raise click.UsageError(
@@ -87,8 +92,10 @@ def funding_options(function: Callable[..., None]) -> Callable[..., None]:
     @wraps(function)
     def command(*args: Any, **options: Any) -> None:
         names = [f"auto_fund_{name.replace('-', '_')}" for name, _ in _OPTIONS]
-        function(*args, funding=Funding(*(options.pop(name) for name in names)), **options)
+        amounts = [options.pop(name) for name in names]
+        function(*args, funding=Funding(*(*amounts, options.pop("gas_price"))), **options)
 
+    command = gas_price_option(command)
     for name, text in reversed(_OPTIONS):
         option = click.option(f"--auto-fund-{name}", metavar="0G", callback=parse_amount, help=text)
         command = option(command)

@@ -23,6 +23,12 @@ RAISED_AFTER = 30.0  # seconds without being mined
 _LOOK = 0.5  # seconds between looks
 _LOWEST_STEP, DEFAULT_STEP = 11, 11  # tenths; nodes replace a transaction for a tenth more
 _PRICE = click.IntRange(1, 10**24)
+gas_price_option = click.option(
+    "--gas-price",
+    type=_PRICE,
+    metavar="N",
+    help="Neuron for a unit of gas; otherwise as the node says.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +71,7 @@ def gas_options(function: Callable[..., None]) -> Callable[..., None]:
             metavar="N",
             help="Raise the price up to this until it is mined.",
         ),
-        click.option(
-            "--gas-price",
-            type=_PRICE,
-            metavar="N",
-            help="Neuron for a unit of gas; otherwise as the node says.",
-        ),
+        gas_price_option,
     ):
         function = option(function)
     return function
@@ -112,15 +113,15 @@ def send_raising(chain: Chain, call: UnsignedCall, signer: Signer, gas: Gas) -> 
 
 
 def first_mined(chain: Chain, hashes: Sequence[str], longest: float) -> Receipt | None:
-    """Wait, through outages, until one of `hashes` is mined; None after `longest` seconds.
+    """Wait, whatever nodes refuse, until one of `hashes` is mined; None after `longest` seconds.
 
     Raises TransactionReverted with the reason where the mined one failed.
     """
-    from zgcompute.errors import RpcUnreachable, TransactionUncertain
+    from zgcompute.errors import RpcRefused, RpcUnreachable, TransactionUncertain, WrongNetwork
 
     deadline = time.monotonic() + longest
     while True:
-        with suppress(RpcUnreachable, TransactionUncertain):
+        with suppress(RpcUnreachable, RpcRefused, WrongNetwork, TransactionUncertain):
             for found in chain.receipts(hashes).values():
                 if found is not None:
                     return chain.wait(found.hash, timeout=0)

@@ -29,7 +29,11 @@ _include_invalid = click.option(
 @_include_invalid
 @json_option
 def list_providers(place: Place, include_invalid: bool, as_json: bool) -> None:
-    """List the providers with model and price."""
+    """List the providers with model and price.
+
+    \b
+    0g-compute-cli inference list-providers
+    """
     with place.broker() as broker:
         services = _wanted(broker, include_invalid)
     if as_json:
@@ -46,7 +50,11 @@ def list_providers(place: Place, include_invalid: bool, as_json: bool) -> None:
 def list_providers_detail(place: Place, include_invalid: bool, as_json: bool) -> None:
     """List the providers in detail.
 
-    Asks each of them for its models."""
+    Asks each of them for its models.
+
+    \b
+    0g-compute-cli inference list-providers-detail --json
+    """
     with place.broker() as broker:
         services = _wanted(broker, include_invalid)
         with ThreadPoolExecutor(_ASKED_AT_ONCE) as threads:
@@ -64,7 +72,11 @@ def list_providers_detail(place: Place, include_invalid: bool, as_json: bool) ->
 @provider_option
 @json_option
 def get_models(place: Place, provider: str, as_json: bool) -> None:
-    """List a provider's models and prices."""
+    """List a provider's models and prices.
+
+    \b
+    0g-compute-cli inference get-models --provider ADDRESS
+    """
     with place.broker() as broker:
         cards = broker.services.models(provider)
     if as_json:

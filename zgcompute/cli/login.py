@@ -32,6 +32,9 @@ def login(context: click.Context, force: bool, file: Path | None, as_json: bool)
 
     The key comes from ZG_PRIVATE_KEY, from the keystore of --import, or is asked for without echo;
     never from an argument. The passphrase is asked for twice, or comes from ZG_KEYSTORE_PASSWORD.
+
+    \b
+    0g-compute-cli login
     """
     if context.args:  # not repeated: it may be a key
         raise click.UsageError(
@@ -61,6 +64,9 @@ def logout(yes: bool, as_json: bool) -> None:
     """Delete the saved key.
 
     Without a copy of it the wallet's funds cannot be moved any more. ZG_PRIVATE_KEY stays as it is.
+
+    \b
+    0g-compute-cli logout
     """
     address, path = keystore.kept(), keystore.path()
     if address is not None:
@@ -80,6 +86,9 @@ def status(place: Place, as_json: bool) -> None:
     """Tell which network and which wallet commands use.
 
     Asks nobody, and decrypts nothing.
+
+    \b
+    0g-compute-cli status
     """
     network, source = place.chosen(), keystore.found()
     if as_json:
@@ -118,6 +127,9 @@ def setup_network(network: str, rpc: str, networks_file: str | None, as_json: bo
 
     NETWORK is mainnet, testnet, devnet, or one of the networks file. --network and the variables
     go before it. The saved key is not touched.
+
+    \b
+    0g-compute-cli setup-network testnet
     """
     from zgcompute import networks
 

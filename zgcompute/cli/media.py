@@ -59,6 +59,9 @@ def image(
     They are made of PROMPT; with --edit a picture of yours is changed as PROMPT says. The
     API key of ZG_API_KEY pays, or a session that the wallet signs. Ends with status 5 if the
     signature is of another key or of other pictures; the files are written all the same.
+
+    \b
+    0g-compute-cli inference image --provider ADDRESS --output sunrise.png "A sunrise"
     """
     if edit and number != 1:
         raise click.UsageError("With --edit there is one picture: leave out -n.")
@@ -108,6 +111,9 @@ def transcribe(
 
     The API key of ZG_API_KEY pays, or a session that the wallet signs. Ends with status 5 if the
     signature of the answer is of another key or of other bytes.
+
+    \b
+    0g-compute-cli inference transcribe --provider ADDRESS --format srt talk.wav
     """
     credentials = required_credentials()
     with place.broker() as broker:

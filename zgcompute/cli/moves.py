@@ -31,6 +31,9 @@ def add_account(wallet: Wallet, amount: int) -> None:
     """Create the wallet's ledger.
 
     With its first deposit. The contract has a minimum for it.
+
+    \b
+    0g-compute-cli add-account --amount 3
     """
     from zgcompute import rules
 
@@ -47,6 +50,9 @@ def deposit(wallet: Wallet, amount: int) -> None:
     """Move 0G from the wallet into the ledger.
 
     The first deposit creates the ledger.
+
+    \b
+    0g-compute-cli deposit --amount 1.5
     """
     from zgcompute import rules
 
@@ -68,6 +74,9 @@ def refund(wallet: Wallet, amount: int | None, everything: bool) -> None:
     """Pay 0G of the ledger out to the wallet.
 
     What is locked with providers comes back with retrieve-fund first.
+
+    \b
+    0g-compute-cli refund --amount 0.5
     """
     from zgcompute import rules
 
@@ -92,6 +101,9 @@ def transfer_fund(wallet: Wallet, provider: str, amount: int, service: str) -> N
     """Lock 0G of the ledger with a provider.
 
     It pays for answers there. This also acknowledges the provider's TEE signer.
+
+    \b
+    0g-compute-cli transfer-fund --provider ADDRESS --amount 2
     """
     from zgcompute import rules
 
@@ -124,6 +136,9 @@ def retrieve_fund(wallet: Wallet, providers: tuple[str, ...], service: str) -> N
 
     In two steps: the first call starts the lock time of what is free, and a second one after the
     lock time brings it into the ledger. Each call does both for all providers, or for those named.
+
+    \b
+    0g-compute-cli retrieve-fund --provider ADDRESS
     """
     from zgcompute import retrieval, rules
 

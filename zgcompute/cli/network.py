@@ -12,7 +12,11 @@ from zgcompute.cli.place import Place, json_option, network_options
 @network_options
 @json_option
 def show_network(place: Place, as_json: bool) -> None:
-    """Show which network is chosen."""
+    """Show which network is chosen.
+
+    \b
+    0g-compute-cli show-network --network mainnet
+    """
     from zgcompute._limits import host_of
 
     network = place.chosen()

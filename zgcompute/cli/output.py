@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zgcompute import _reading as read
+
 if TYPE_CHECKING:
     from zgcompute.fees import Fee
     from zgcompute.verification import Verdict
@@ -21,7 +23,6 @@ _ADDRESS = 42  # characters that are never broken
 _NARROWEST = len(_GAP) + _ADDRESS
 # Everything that moves a cursor, colours, or turns the direction of the text around.
 _UNSAFE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-_KEY = re.compile(r"app-sk-[A-Za-z0-9+/=_-]{4,}")
 _COLOURS = {"verified": "green", "passed": "green", "failed": "red"}
 
 
@@ -43,7 +44,7 @@ def one_line(text: str, limit: int = 200) -> str:
 
 def without_keys(text: str) -> str:
     """`text` for a message: safe, and without the API keys that somebody may have put into it."""
-    return safe(_KEY.sub("app-sk-…", text))
+    return safe(read.without_keys(text))
 
 
 def say(text: str = "", *, end: str = "\n") -> None:

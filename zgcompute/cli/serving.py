@@ -45,6 +45,9 @@ def serve(place: Place, provider: str, shown: Shown, funding: Funding, as_json: 
     Any OpenAI client works at http://127.0.0.1:3000/v1. Answers are paid with the wallet's key,
     which is asked for once and kept in memory only, or with the API key in ZG_API_KEY. Starting
     bills nothing.
+
+    \b
+    0g-compute-cli inference serve --provider ADDRESS --port 3000
     """
     from zgcompute.serving.breaker import Breaker
 
@@ -57,7 +60,7 @@ def serve(place: Place, provider: str, shown: Shown, funding: Funding, as_json: 
             from zgcompute.async_providers import async_door
 
             door = async_door(local=broker.network.local)
-            target = _target(service, keys, door, _PROVIDER_PRIORITY)
+            target = _target(broker, service, keys, door, _PROVIDER_PRIORITY)
             target.breaker = Breaker(patience=None)  # there is nobody else to ask
             return [target], [door]
 
@@ -124,6 +127,9 @@ def router_serve(
 
     Another provider is asked only after 429, 5xx and where one was not reached, and never once a
     request may be billed. Pays with the wallet's key, asked for once and kept in memory only.
+
+    \b
+    0g-compute-cli inference router-serve --model NAME --order price
     """
     from zgcompute.errors import ConfigurationError
 
@@ -146,7 +152,7 @@ def router_serve(
             for service, priority in chosen:
                 assert keys is not None
                 rank = default_provider_priority if priority is None else priority
-                targets.append(_target(service, keys, door, rank))
+                targets.append(_target(broker, service, keys, door, rank))
             # Where a fallback is, its user says himself: also on this machine.
             targets += [e.target(own_door, default_endpoint_priority) for e in endpoints]
             return targets, [door, own_door]
@@ -193,10 +199,19 @@ def _run(
     note("Stopped.")
 
 
-def _target(service: Service, keys: Keys, door: AsyncDoor, priority: int) -> ProviderTarget:
+def _target(
+    broker: Broker, service: Service, keys: Keys, door: AsyncDoor, priority: int
+) -> ProviderTarget:
     from zgcompute.serving.targets import ProviderTarget
 
-    return ProviderTarget(service.provider, priority, door, service=service, keys=keys)
+    return ProviderTarget(
+        service.provider,
+        priority,
+        door,
+        service=service,
+        keys=keys,
+        read_service=lambda: broker.services.get(service.provider),
+    )
 
 
 def _keys(broker: Broker, provider: Address) -> Keys:

@@ -33,6 +33,9 @@ def verify(place: Place, provider: str, output_dir: str, as_json: bool) -> None:
 
     Its reports are fetched and checked. Status 0 only if every required check passed, 5 if one
     failed, 1 if one could not be done.
+
+    \b
+    0g-compute-cli inference verify --provider ADDRESS --output-dir evidence
     """
     from zgcompute.attestation import manual_steps
 
@@ -56,7 +59,11 @@ def verify(place: Place, provider: str, output_dir: str, as_json: bool) -> None:
 def download_report(place: Place, provider: str, output: str, as_json: bool) -> None:
     """Save a provider's attestation report.
 
-    As it came, unchecked."""
+    As it came, unchecked.
+
+    \b
+    0g-compute-cli inference download-report --provider ADDRESS --output report.json
+    """
     with place.broker() as broker:
         report = broker.provider(provider).quote()
     Path(output).write_bytes(report)

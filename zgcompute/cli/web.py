@@ -107,4 +107,4 @@ def _environment(root: Path, data: Path, networks_file: str | None) -> dict[str,
     return kept | own
 
 
-_SECRETS = {"ZG_PRIVATE_KEY", "ZG_KEYSTORE_PASSWORD", "ZG_API_KEY"}
+_SECRETS = {"ZG_PRIVATE_KEY", "ZG_KEYSTORE_PASSWORD", "ZG_API_KEY", "ZG_SERVE_KEY"}

@@ -34,7 +34,8 @@ from zgcompute.serving.jobs import Jobs
 from zgcompute.serving.problems import Problem, bad_request, problem_of, unknown_model
 from zgcompute.serving.proofs import Proofs
 from zgcompute.serving.replies import Answering, ClientGone, last_event, send_reply, while_connected
-from zgcompute.serving.targets import ProviderTarget, Target
+from zgcompute.serving.routing import may_be_billed
+from zgcompute.serving.targets import ProviderTarget, Target, keep_renewed
 from zgcompute.uploads import MAX_FORM
 
 log = logging.getLogger(__name__)
@@ -47,9 +48,19 @@ _KINDS = {
     "/v1/async/images/edits": EDITS_JOB,
 }
 _STOPPED = Problem(
-    503, "The server was stopped. What was asked is billed.", "server_error", "server_stopped"
+    503,
+    "The server was stopped. What was asked may have been billed.",
+    "server_error",
+    "server_stopped",
+    may_be_billed=True,
 )
-_UNEXPECTED = Problem(500, "The server failed; its log says how.", "server_error", "internal_error")
+_UNEXPECTED = Problem(
+    500,
+    "The server failed; its log says how. What was asked may have been billed.",
+    "server_error",
+    "internal_error",
+    may_be_billed=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +71,7 @@ class Settings:
     must_verify: bool = False
     remembered: float = 1200.0  # as long as providers keep signatures
     proof_budget: float = 3.0  # how long a signature is waited for
+    renewed_every: float = 300.0  # how old what is known of prices and signers may be
 
 
 @dataclass(eq=False)
@@ -103,6 +115,7 @@ def application(
         desk = Desk(targets, doors, settings)
         app.state.desk = desk
         tasks = [asyncio.create_task(start()) for start in beside]
+        tasks.append(asyncio.create_task(keep_renewed(targets, settings.renewed_every)))
         try:
             await desk.dispatcher.start()
             on_start(targets)
@@ -150,7 +163,7 @@ class Billed:
         except Failed as failed:
             await outlet.tell(failed.problem)
         except Error as error:
-            await outlet.tell(problem_of(error))
+            await outlet.tell(problem_of(error, may_be_billed=may_be_billed(error)))
         except Exception:
             log.exception("%s failed", scope["path"])
             await outlet.tell(_UNEXPECTED)
@@ -248,8 +261,10 @@ async def _verify(request: Request) -> Response:
 
 async def _job(request: Request) -> Response:
     reply, headers = await _desk(request).jobs.ask(request.path_params["job_id"])
-    wait = {k: v for k, v in reply.headers.items() if k in ("content-type", "retry-after")}
-    return Response(reply.body, reply.status, {**wait, **headers})
+    # A browser may be led here: what a provider says must never be a page of this origin.
+    own = {"content-type": "application/json", "x-content-type-options": "nosniff"}
+    wait = {name: value for name, value in reply.headers.items() if name == "retry-after"}
+    return Response(reply.body, reply.status, {**wait, **own, **headers})
 
 
 async def _status(request: Request) -> Response:

@@ -272,6 +272,9 @@ class Dispatcher:
         target.record.last_error = str(error)
         if isinstance(error, RateLimited | ProviderBusy):
             target.pace.refused(error, now)
+        if not isinstance(error, ProviderError):
+            target.breaker.given_up()  # it was not asked
+            return
         if not is_its_failure(error):
             target.breaker.succeeded()
             return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from urllib.parse import quote
 from zgcompute._limits import IMAGES, HttpReply
 from zgcompute.errors import Error, SessionExpired, SessionInvalid, SessionRevoked
 from zgcompute.fees import image_fee
-from zgcompute.jobs import KEPT_SECONDS, Job, parse_job
+from zgcompute.jobs import Job, parse_job
 from zgcompute.refusals import refusal
 from zgcompute.serving.calls import EDITS_JOB, IMAGES_JOB, Call
 from zgcompute.serving.dispatch import Opened
@@ -30,19 +29,13 @@ class _Order:
     model: str
     request_sha256: str
     pictures: int
-    until: float
 
 
 class Jobs:
-    """The orders of the last half hour; providers forget them then."""
+    """The latest orders; providers forget theirs after half an hour."""
 
     def __init__(self, targets: Sequence[Target], proofs: Proofs) -> None:
-        self._makers = [
-            target
-            for target in targets
-            if isinstance(target, ProviderTarget)
-            and (target.models_for(IMAGES_JOB) or target.models_for(EDITS_JOB))
-        ]
+        self._targets = [target for target in targets if isinstance(target, ProviderTarget)]
         self._proofs = proofs
         self._orders: OrderedDict[str, _Order] = OrderedDict()
 
@@ -51,8 +44,7 @@ class Jobs:
         if not isinstance(opened.target, ProviderTarget):
             return
         job = parse_job(body, key="")
-        until = time.monotonic() + KEPT_SECONDS
-        order = _Order(opened.target, opened.model, opened.request_sha256, call.pictures, until)
+        order = _Order(opened.target, opened.model, opened.request_sha256, call.pictures)
         self._orders[job.job_id] = order
         while len(self._orders) > MOST_KEPT:
             self._orders.popitem(last=False)
@@ -84,9 +76,10 @@ class Jobs:
 
     def _only_maker(self, job_id: str) -> ProviderTarget:
         """A job from before a restart can only be found where there is no choice."""
-        if len(self._makers) != 1 or not _ID.fullmatch(job_id):
+        makers = [t for t in self._targets if t.models_for(IMAGES_JOB) or t.models_for(EDITS_JOB)]
+        if len(makers) != 1 or not _ID.fullmatch(job_id):
             raise Problem(404, "There is no such job.", "invalid_request_error", "job_not_found")
-        return self._makers[0]
+        return makers[0]
 
 
 async def _asked(target: ProviderTarget, job_id: str) -> HttpReply:

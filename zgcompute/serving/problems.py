@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from zgcompute import _reading as read
 from zgcompute.errors import (
     Error,
     InvalidBody,
@@ -172,12 +173,8 @@ def _facts(error: Error, provider: str) -> dict[str, str]:
 
 
 def _said(body: bytes) -> Mapping[str, Any]:
-    from zgcompute import _reading as read
-
     return read.mapping(read.mapping(read.json_object(body[:65_536])).get("error"))
 
 
 def _text(value: object) -> str:
-    from zgcompute import _reading as read
-
-    return read.text(value, limit=120)  # a number there only repeats the status
+    return read.without_keys(read.text(value, limit=120))  # a number there only repeats the status

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -139,7 +139,12 @@ class Proofs:
         try:
             done = Job("", "completed", response_id=key, reply=body)
             reply = await provider.job_pictures(done, request_sha256)
-            verdict = await async_check_images(provider, reply, model=model, budget=self._budget)
+            verdict = await _by_present_signer(
+                target,
+                lambda provider: async_check_images(
+                    provider, reply, model=model, budget=self._budget
+                ),
+            )
         except Error as error:
             return self._keep(replace(proof, reason=str(error)), target)
         found = replace(proof, response_sha256=verdict.response_sha256)
@@ -153,7 +158,7 @@ class Proofs:
         proof, target = kept[1], kept[2]
         if not proof.can_retry or not proof.response_sha256:
             return proof
-        return self._keep(_judged(proof, await self._verdict(target.provider, proof)), target)
+        return self._keep(_judged(proof, await self._verdict(target, proof)), target)
 
     async def _checked(
         self, opened: Opened, target: ProviderTarget, key: str, digest: str, fee: Fee | None
@@ -168,16 +173,19 @@ class Proofs:
             request_sha256=opened.request_sha256,
             response_sha256=digest,
         )
-        return self._keep(_judged(proof, await self._verdict(target.provider, proof)), target)
+        return self._keep(_judged(proof, await self._verdict(target, proof)), target)
 
-    async def _verdict(self, provider: AsyncProvider, proof: Proof) -> Verdict:
-        return await async_check_response(
-            provider,
-            proof.response_id,
-            request_sha256=proof.request_sha256,
-            response_sha256=proof.response_sha256,
-            model=proof.model,
-            budget=self._budget,
+    async def _verdict(self, target: ProviderTarget, proof: Proof) -> Verdict:
+        return await _by_present_signer(
+            target,
+            lambda provider: async_check_response(
+                provider,
+                proof.response_id,
+                request_sha256=proof.request_sha256,
+                response_sha256=proof.response_sha256,
+                model=proof.model,
+                budget=self._budget,
+            ),
         )
 
     def _keep(self, proof: Proof, target: ProviderTarget) -> Proof:
@@ -185,9 +193,26 @@ class Proofs:
             name = proof.response_id.lower()
             self._kept[name] = (self._clock() + self._seconds, proof, target)
             self._kept.move_to_end(name)
-            while len(self._kept) > MOST_KEPT or next(iter(self._kept.values()))[0] < self._clock():
-                self._kept.popitem(last=False)
+            self._drop_old()
         return proof
+
+    def _drop_old(self) -> None:
+        while self._kept:
+            until = next(iter(self._kept.values()))[0]
+            if len(self._kept) <= MOST_KEPT and until >= self._clock():
+                return
+            self._kept.popitem(last=False)
+
+
+async def _by_present_signer(
+    target: ProviderTarget, check: Callable[[AsyncProvider], Awaitable[Verdict]]
+) -> Verdict:
+    """The verdict of `check`, given again where it failed and the service changed meanwhile."""
+    service = target.service
+    verdict = await check(target.provider)
+    if verdict.outcome is Outcome.FAILED and await target.renewed(service):
+        verdict = await check(target.provider)
+    return verdict
 
 
 def _judged(proof: Proof, verdict: Verdict) -> Proof:

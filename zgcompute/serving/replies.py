@@ -132,7 +132,11 @@ def _headers(opened: Opened) -> dict[str, str]:
     passed = {
         name: value for name, value in opened.reply.headers.items() if name.startswith(_PASSED_ON)
     }
-    ours = {"zg-provider": opened.target.name, "x-accel-buffering": "no"}
+    ours = {
+        "zg-provider": opened.target.name,
+        "x-accel-buffering": "no",
+        "x-content-type-options": "nosniff",
+    }
     return passed | ours | _names(opened.key)
 
 

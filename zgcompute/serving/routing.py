@@ -75,10 +75,13 @@ def is_asked_too_fast(error: Error) -> bool:
 
 
 def is_its_failure(error: Error) -> bool:
-    """Tell whether `error` counts against the target: not for limits, nor for refused requests."""
+    """Tell whether `error` counts against the target: not for limits, nor for refused requests.
+
+    Nor does what kept it from being asked at all, such as a chain that cannot be read.
+    """
     if isinstance(error, ProviderRefused):
         return error.status >= 500 and not is_asked_too_fast(error)
-    return not isinstance(error, RpcUnreachable)
+    return isinstance(error, ProviderError)
 
 
 def _rank(target: Target, order: Order) -> tuple[float, ...]:

@@ -35,22 +35,22 @@ class Lines:
 
     def __init__(self, *, hides_usage: bool) -> None:
         self._hides_usage = hides_usage
-        self._rest = b""
+        self._rest: list[bytes] = []  # of a line that has not ended yet
 
     def feed(self, chunk: bytes) -> bytes:
         """Take the next bytes; return what may go out."""
         end = chunk.rfind(b"\n") + 1
         if not end:
-            self._rest += chunk
+            self._rest.append(chunk)
             return b""
-        lines, self._rest = self._rest + chunk[:end], chunk[end:]
+        lines, self._rest = b"".join([*self._rest, chunk[:end]]), [chunk[end:]]
         if self._hides_usage and _NO_CHOICES.search(lines):
             return b"".join(line for line in lines.splitlines(True) if not _states_usage(line))
         return lines
 
     def finish(self) -> bytes:
         """Return what is left of a stream that ended by itself."""
-        rest, self._rest = self._rest, b""
+        rest, self._rest = b"".join(self._rest), []
         return rest
 
 

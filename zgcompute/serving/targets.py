@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,7 +12,7 @@ from typing import Any
 from zgcompute._http import AsyncDoor
 from zgcompute._limits import METADATA
 from zgcompute.async_providers import AsyncProvider
-from zgcompute.errors import ProviderError
+from zgcompute.errors import Error, ProviderError
 from zgcompute.model_cards import ModelCard, parse_cards
 from zgcompute.serving.breaker import Breaker
 from zgcompute.serving.calls import CHAT_CALL, Kind
@@ -19,6 +21,8 @@ from zgcompute.serving.pace import Pace
 from zgcompute.types import Service
 
 LOOK = replace(METADATA, connect=3, idle=5, total=5)  # the unbilled look at whether one is alive
+READ_PAUSE = 10.0  # seconds between two looks at one service on chain
+log = logging.getLogger(__name__)
 _WEIGHT = 0.3  # of the newest first byte in their mean
 
 
@@ -113,12 +117,37 @@ class ProviderTarget(Target):
 
     service: Service = field(kw_only=True)
     keys: Keys = field(kw_only=True, repr=False)
+    read_service: Callable[[], Service] | None = field(kw_only=True, repr=False, default=None)
     cards: tuple[ModelCard, ...] = ()
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
+    _reads_again_at: float = field(default=0.0, init=False, repr=False)
 
     @property
     def provider(self) -> AsyncProvider:
         """The client for signatures."""
         return AsyncProvider(self.service, door=self.door)
+
+    async def renewed(self, known: Service) -> bool:
+        """Read the service on chain again; tell whether it is another one than `known` now.
+
+        However many ask, it is read at most every READ_PAUSE seconds. Where it cannot be read
+        what is known goes on.
+        """
+        async with self._reading:
+            if self.read_service is not None and self.clock() >= self._reads_again_at:
+                self._reads_again_at = self.clock() + READ_PAUSE
+                await self._read(self.read_service)
+        return self.service != known
+
+    async def _read(self, read_service: Callable[[], Service]) -> None:
+        try:
+            found = await asyncio.to_thread(read_service)
+        except Error as error:
+            log.warning("The service of %s cannot be read: %s", self.name, error)
+            return
+        if found != self.service:
+            log.warning("%s has changed its service on chain.", self.name)
+            self.service = found
 
     def card(self, model: str) -> ModelCard | None:
         """What the provider says of `model`."""
@@ -200,6 +229,15 @@ class EndpointTarget(Target):
     def describe(self) -> dict[str, Any]:
         """What the status page says of it."""
         return super().describe() | {"model": self.model, "service_type": "chatbot"}
+
+
+async def keep_renewed(targets: Sequence[Target], every: float) -> None:
+    """Read the providers' services again every so many seconds: prices and signers change."""
+    while True:
+        await asyncio.sleep(every)
+        for target in targets:
+            if isinstance(target, ProviderTarget):
+                await target.renewed(target.service)
 
 
 async def _looked(

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from devnet import accounts
 from devnet.node import Node
 from tests.zgcompute.cli.desk import TypedInput
+from tests.zgcompute.cli.schemas import name_of, promised
 from zgcompute.amounts import parse
 from zgcompute.cli.main import command
 from zgcompute.networks import Network
@@ -80,5 +81,6 @@ class Terminal:
         return result
 
     def json(self, line: str, *more: str, **options: Any) -> Any:
-        """The JSON of a command that was done."""
-        return json.loads(self.ok(line, *more, "--json", **options).stdout)
+        """The JSON of a command that was done, as its schema promises it."""
+        found = json.loads(self.ok(line, *more, "--json", **options).stdout)
+        return promised(name_of(line), found)

@@ -125,6 +125,8 @@ def test_what_cannot_be_saved_is_refused_without_showing_it(
         ({"address": "00" * 20}, "holds the key of another address"),
         ({"address": None}, "it names no address"),
         ({"crypto": {"kdf": "scrypt", "kdfparams": {"n": 2**40, "r": 8}}}, "more than 1 GiB"),
+        ({"crypto": {"kdfparams": {"n": 2**12, "r": 8, "p": 2**30}}}, "would take minutes"),
+        ({"crypto": {"kdf": "pbkdf2", "kdfparams": {"c": 10**12}}}, "would take minutes"),
         ({"crypto": {}}, "does not open"),
         ({"version": 9}, "does not open"),
     ],

@@ -3,10 +3,11 @@ from __future__ import annotations
 import inspect
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -54,10 +55,7 @@ def test_every_error_has_the_status_that_is_documented() -> None:
 def test_every_command_explains_itself_and_every_option(path: tuple[str, ...]) -> None:
     result = Desk().run(*path, "--help")
     assert result.exit_code == 0
-    found: click.Command = command
-    for name in path:
-        assert isinstance(found, click.Group)
-        found = found.commands[name]
+    found = named(path)
     assert inspect.getdoc(found.callback)
     for option in found.params:
         if isinstance(option, click.Option):
@@ -65,12 +63,37 @@ def test_every_command_explains_itself_and_every_option(path: tuple[str, ...]) -
     assert "..." not in result.stdout.split("Commands:")[-1]
 
 
+@pytest.mark.parametrize("path", list(commands()), ids=" ".join)
+def test_the_help_of_every_command_ends_with_an_example_that_it_takes(
+    path: tuple[str, ...],
+) -> None:
+    explained = named(path)
+    if isinstance(explained, click.Group):
+        return
+    usage = Desk().run(*path, "--help").stdout.split("Options:")[0]
+    examples = re.findall(r"^ *0g-compute-cli (.+?)(?: >.*)?$", usage, re.MULTILINE)
+    assert examples, "It has no example."
+    words = shlex.split(examples[-1])
+    depth = 2 if words[0] in ("inference", "ui") else 1
+    assert named(words[:depth]) is explained
+    context = click.Context(explained)
+    taken, left, _ = explained.make_parser(context).parse_args(words[depth:])
+    assert not left
+    for parameter in explained.params:
+        assert not parameter.required or parameter.name in taken
+
+
+def named(path: Sequence[str]) -> click.Command:
+    found: click.Command = command
+    for name in path:
+        assert isinstance(found, click.Group)
+        found = found.commands[name]
+    return found
+
+
 def test_every_command_that_answers_can_answer_in_json() -> None:
     for path in commands():
-        found: click.Command = command
-        for name in path:
-            assert isinstance(found, click.Group)
-            found = found.commands[name]
+        found = named(path)
         if not isinstance(found, click.Group):
             assert "as_json" in {option.name for option in found.params}, path
 
@@ -83,10 +106,7 @@ def test_every_command_and_name_in_json_is_documented() -> None:
 
 def test_no_option_takes_a_key() -> None:
     for path in commands():
-        found: click.Command = command
-        for name in path:
-            assert isinstance(found, click.Group)
-            found = found.commands[name]
+        found = named(path)
         assert not [p.name for p in found.params if "key" in str(p.name)], path
 
 

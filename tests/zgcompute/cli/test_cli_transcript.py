@@ -10,24 +10,24 @@ import logging
 import os
 import re
 import secrets
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from devnet.testing import Devnet
 from tests.zgcompute.cli.desk import PNG, WAV
+from tests.zgcompute.cli.schemas import COMMANDS, name_of, promised
 from tests.zgcompute.cli.terminal import Terminal
 from tests.zgcompute.cli.test_cli_main import commands
+from zgcompute._http import HttpDoor
 from zgcompute.cli.main import command
 
 pytestmark = pytest.mark.chain
 
-ROOT = Path(__file__).parents[3]
 TRANSCRIPTS = Path(__file__).with_name("transcripts")
-SCHEMAS = json.loads((ROOT / "docs/cli.schema.json").read_text("utf-8"))
 PASSPHRASE = "a passphrase nobody else has"
 ELSEWHERE = {  # they stay until they are stopped: test_cli_wheel.py and the tests of serving
     "ui start-web",
@@ -104,11 +104,6 @@ def words_of(line: str, terminal: Terminal) -> list[str]:
     return [word.format(folder=terminal.folder.parent, **names) for word in line.split()]
 
 
-def name_of(line: str) -> str:
-    words = line.split()
-    return " ".join(words[:2] if words[0] in ("inference", "ui") else words[:1])
-
-
 def told(terminal: Terminal, *more: str) -> dict[str, Any]:
     """Run the story; the results by line."""
     found = {}
@@ -150,8 +145,7 @@ def test_each_command_writes_json_of_its_schema_and_no_secret(
     caplog.set_level(logging.DEBUG)
     logging.getLogger("asyncio").setLevel(logging.INFO)
     for line, result in told(terminal, "--json").items():
-        schema = {**SCHEMAS, "$ref": f"#/$defs/commands/{name_of(line)}"}
-        Draft202012Validator(schema).validate(json.loads(result.stdout))
+        promised(name_of(line), json.loads(result.stdout))
         if name_of(line) != "inference get-secret":
             assert "app-sk-" not in result.stdout, line
         assert "app-sk-" not in result.stderr.replace("app-sk-…", ""), line
@@ -166,7 +160,7 @@ def test_each_command_writes_json_of_its_schema_and_no_secret(
 def test_every_command_has_a_schema_and_is_in_the_story() -> None:
     groups = {"inference", "ui"}
     names = {" ".join(path) for path in commands()} - groups
-    assert set(SCHEMAS["$defs"]["commands"]) == names
+    assert set(COMMANDS) == names
     elsewhere = ELSEWHERE | {
         "inference acknowledge-provider",  # test_cli_api_keys.py
         "inference update-service",  # test_cli_offering.py
@@ -199,8 +193,6 @@ def test_each_exit_status_comes_of_a_real_situation(
 def test_a_fault_of_our_own_shows_no_secret_in_its_traceback(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import traceback
-
     from zgcompute.session import SessionRequest
 
     def broken(*arguments: object) -> None:
@@ -216,3 +208,29 @@ def test_a_fault_of_our_own_shows_no_secret_in_its_traceback(
     for secret in (terminal.key, PASSPHRASE):
         assert secret not in written
         assert secret not in "".join(frames.format()).replace(repr(terminal), "")
+
+
+@pytest.mark.parametrize("is_ready", [False, True], ids=["session", "API key"])
+def test_a_fault_while_a_key_is_sent_shows_none_in_its_traceback(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, is_ready: bool
+) -> None:
+    sent: list[str] = []
+
+    def broken(
+        door: object, url: str, limits: object, headers: dict[str, str], body: bytes
+    ) -> None:
+        sent.append(headers["authorization"])
+        raise RuntimeError("a fault of our own")
+
+    terminal.ok("add-account --yes --amount 9")
+    terminal.ok("", *words_of("transfer-fund --yes --amount 4 --provider {aurora}", terminal))
+    ask = words_of("inference chat --provider {aurora} Hi", terminal)
+    if is_ready:
+        made = terminal.ok("", *words_of("inference get-secret --provider {aurora}", terminal))
+        terminal.variables["ZG_API_KEY"] = made.stdout.strip()
+    monkeypatch.setattr(HttpDoor, "stream", broken)
+    result = terminal.run("", *ask)
+    assert isinstance(result.exception, RuntimeError)
+    assert sent[0].startswith("Bearer app-sk-")
+    written = "".join(traceback.format_exception(result.exception))
+    assert "app-sk-" not in written + result.stdout + result.stderr

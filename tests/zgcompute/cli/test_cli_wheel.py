@@ -18,6 +18,7 @@ import pytest
 
 from devnet.testing import Devnet
 from tests.site_fixture import free_port
+from tests.zgcompute.cli.schemas import promised
 
 ROOT = Path(__file__).parents[3]
 PARTS = {"accounts", "chat", "config", "devnet", "marketplace", "studio", "templates", "static"}
@@ -69,7 +70,7 @@ def site(installed: Path, devnet: Devnet, tmp_path: Path) -> Iterator[str]:
         assert line, (tmp_path / "site.log").read_text()
         variables = Path(f"/proc/{process.pid}/environ").read_bytes()
         assert b"ZG_PRIVATE_KEY" not in variables  # the site needs none
-        yield json.loads(line)["url"]
+        yield promised("ui start-web", json.loads(line))["url"]
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)

@@ -18,6 +18,7 @@ import openai
 
 from devnet.node import Node
 from devnet.testing import Devnet
+from tests.zgcompute.cli.schemas import promised
 from zgcompute import Broker, LocalSigner, amounts
 
 ROOT = Path(__file__).parents[3]
@@ -82,7 +83,8 @@ class Payer:
                 text=True,
             )
         try:
-            yield Served(process, _announced(process, log_file), log_file)
+            facts = promised(f"inference {arguments[0]}", _announced(process, log_file))
+            yield Served(process, facts, log_file)
         finally:
             process.terminate()
             process.communicate(timeout=STOPS_WITHIN)

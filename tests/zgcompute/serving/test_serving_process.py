@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import openai
 import pytest
 
+from devnet.node import Node
 from devnet.testing import Devnet
 from tests.zgcompute.serving.servers import ROOT, Payer, payer
 from zgcompute import Broker, LocalSigner, amounts
@@ -124,9 +125,16 @@ def test_auto_funding_needs_its_caps_and_keeps_them(devnet: Devnet, tmp_path: Pa
     asked = ("serve", "--provider", aurora, "--auto-fund-minimum", "21", "--auto-fund-target", "25")
     status, words = refused(poor, *asked)
     assert (status, "--auto-fund-per-day" in words) == (2, True)
-    with poor.serving(*asked, "--auto-fund-per-day", "2") as served:
+    paid = ("--gas-price", str(7 * 10**9))
+    status, words = refused(poor, "serve", "--provider", aurora, *paid)
+    assert (status, "--gas-price is for auto-funding" in words) == (2, True)
+    with poor.serving(*asked, "--auto-fund-per-day", "2", *paid) as served:
         served.wait_for("Done, in 0x")
         assert "transfer 2 0G of the ledger" in served.log
+        hashed = re.search("Done, in (0x[0-9a-f]{64})", served.log)
+    assert hashed is not None
+    sent = Node(devnet.rpc_url).call("eth_getTransactionByHash", hashed[1])
+    assert int(sent["gasPrice"], 16) == 7 * 10**9
     broker = Broker(devnet.network, signer=LocalSigner(poor.key))
     assert broker.ledger.sub_account(aurora).balance == amounts.parse("22")
     with poor.serving("serve", "--provider", aurora) as served:
@@ -207,11 +215,14 @@ def test_a_client_that_leaves_closes_the_connection_to_the_provider(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="It looks into /proc")
-def test_no_secret_is_ever_said(alice: Payer, devnet: Devnet) -> None:
+@pytest.mark.parametrize("command", ["serve", "router-serve"])
+def test_no_secret_is_ever_said(alice: Payer, devnet: Devnet, command: str) -> None:
     """Through faults and bad input, in the log, in JSON, in replies and in the process list."""
     aurora, fallback = devnet.address("aurora"), "sk-secret-of-the-fallback"
     endpoint = f"spare,{devnet.url('aurora')}/v1/proxy,env:SPARE_KEY,devnet-chat"
-    arguments = ("router-serve", "--add-provider", aurora, "--add-endpoint", endpoint)
+    arguments = [command, "--provider", aurora]
+    if command == "router-serve":
+        arguments = [command, "--add-provider", aurora, "--add-endpoint", endpoint]
     said = []
     with alice.serving(*arguments, ZG_SERVE_KEY=LOCAL_KEY, SPARE_KEY=fallback) as served:
         chat = served.client(LOCAL_KEY).chat.completions
@@ -222,7 +233,9 @@ def test_no_secret_is_ever_said(alice: Payer, devnet: Devnet) -> None:
                 said += [raw.text, str(raw.headers)]
             except openai.APIStatusError as error:
                 said += [error.response.text, str(error.response.headers)]
-        said.append(Path(f"/proc/{served.process.pid}/cmdline").read_text())
+        shown = Path(f"/proc/{served.process.pid}/cmdline").read_text()
+        assert command in shown.split("\0")
+        said.append(shown)
         headers = {"authorization": f"Bearer {LOCAL_KEY}"}
         asking = urllib.request.Request(f"{served.url}/providers/status", headers=headers)
         said.append(urllib.request.urlopen(asking).read().decode())
