@@ -60,7 +60,7 @@ class WorkForm(forms.Form):
     ) -> None:
         options.setdefault("initial", {}).setdefault("key", uuid4())
         super().__init__(*args, **options)
-        self._wallet, self._network = wallet, network
+        self._wallet, self._network, self._models = wallet, network, models
         if len(models) > 1:
             self.fields["model"] = forms.ChoiceField(
                 label="Model",
@@ -75,8 +75,10 @@ class WorkForm(forms.Form):
 
     @property
     def chosen_model(self) -> str:
-        """The chosen one of the service's models; "" where it has but one."""
-        return str(self.cleaned_data.get("model", ""))
+        """The chosen one of the service's models, or its only one; "" where none is known."""
+        if "model" in self.fields:
+            return str(self.cleaned_data["model"])
+        return self._models[0].name if self._models else ""
 
     @property
     def words(self) -> str:

@@ -63,16 +63,16 @@ def ready_context(
     context: dict[str, Any] = {"place": place, "room": room}
     if service is None:
         return context
-    kind = kind_of(service)
+    kind, models = kind_of(service), models_of(service)
     if form is None:
         again = again or _again(request, wallet, network)
         initial = _initial(request, kind, again)
-        models = models_of(service)
         form = FORMS[kind](wallet=wallet, network=network, models=models, initial=initial)
     return context | {
         "form": form,
         "kind": kind.value,
         "kept": form.kept,
+        "price_list": models[0].price_list if models else service.price_list,
         "orders_url": place.orders_url(network),
         "most_bytes": MAX_UPLOAD,
         "most_megabytes": MAX_UPLOAD >> 20,

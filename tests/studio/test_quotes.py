@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts.models import SubAccount, Wallet
 from marketplace.model_rows import keep
 from marketplace.models import Service
+from marketplace.offers import models_of
 from studio.models import File, Work
 from tests.studio import sounds, stage
 from zgcompute.amounts import parse
@@ -178,6 +179,16 @@ def test_the_chosen_model_is_asked_billed_and_shown(
     assert (work.model, work.fee, work.fee_is_upper_bound) == ("quick", 2_000_000, False)
     assert work.usage is not None
     assert work.usage.model == "quick"
+
+
+def test_the_only_model_of_the_kind_is_asked_also_where_the_chain_names_another(
+    signed_in: Client, several: Service, started: list[object]
+) -> None:
+    several.model_rows.filter(model_id=several.model).delete()
+    page = signed_in.get(f"{IMAGES}?{models_of(several)[0].query}").content.decode()
+    assert "0.000000000001" in page.partition("order__price")[2].partition("</p>")[0]
+    _send(signed_in, several, "image")
+    assert Work.objects.get().model == "quick"
 
 
 def test_a_model_of_another_kind_is_refused(
