@@ -7,12 +7,14 @@ import json
 import random
 import stat
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from zgcompute._private_files import locked
 from zgcompute.amounts import parse
 from zgcompute.auto_funding import UNKNOWN_FOR, AutoFunding, Move
 from zgcompute.broker import Broker
@@ -204,7 +206,7 @@ def test_without_a_ledger_the_first_deposit_is_a_persons() -> None:
 def lose_replies(stage: Stage, *, mined: bool) -> None:
     """From now on transactions are sent, or lost, and nobody says which."""
 
-    def send(call: UnsignedCall, signer: Any) -> str:
+    def send(call: UnsignedCall, signer: Any, **gas: Any) -> str:
         sent = stage.chain.submit(call, signer.address)
         if mined:
             stage.chain.mine()
@@ -259,7 +261,7 @@ def test_a_crash_while_sending_counts_and_is_waited_for(tmp_path: Path) -> None:
     stage = Stage(state=file)
     stage.spend("2")
 
-    def crash(call: UnsignedCall, signer: Any) -> str:
+    def crash(call: UnsignedCall, signer: Any, **gas: Any) -> str:
         stage.chain.apply(call, signer.address)
         raise KeyboardInterrupt
 
@@ -354,6 +356,24 @@ def test_it_runs_in_an_event_loop_until_it_is_cancelled() -> None:
     assert stage.locked == "3"
 
 
+def test_checks_that_wait_for_each_other_leave_the_loops_threads_free(tmp_path: Path) -> None:
+    record = tmp_path / "record.json"
+    waiting = [Stage(state=record).funding for _ in range(8)]
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        with locked(record):
+            tasks = [asyncio.create_task(funding.arun(3600)) for funding in waiting]
+            async with asyncio.timeout(30):
+                for _ in range(3):
+                    assert await asyncio.to_thread(int) == 0
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(run())
+
+
 class Ledger:
     """Every move that really reached the chain, with its time."""
 
@@ -361,7 +381,7 @@ class Ledger:
         self.stage, self.luck = stage, luck
         self.moved: list[tuple[str, int, float]] = []
 
-    def send(self, call: UnsignedCall, signer: Any) -> str:
+    def send(self, call: UnsignedCall, signer: Any, **gas: Any) -> str:
         fate = self.luck.random()
         if fate < 0.15:
             raise RpcUnreachable("Nobody answers.")
