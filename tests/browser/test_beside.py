@@ -78,6 +78,8 @@ def _standings_compare(person: Person) -> None:
     expect(cheaper).to_have_count(1)
     expect(cheaper).to_contain_text("devnet-chat")
     person.page.set_viewport_size({"width": 360, "height": 800})
+    facts = standings.locator(".standing__fact")
+    assert not any(facts.evaluate_all("all => all.map(one => one.scrollWidth > one.clientWidth)"))
     second = standings.get_by_role("link").nth(1)
     second.click()
     expect(second).to_have_attribute("aria-current", "true")
