@@ -1,7 +1,8 @@
 """What is asked of a provider and how its replies are read, for any way of sending (pure).
 
-Every call is a generator: it yields the requests to make, is sent the replies, and returns the
-value. `Provider` and `AsyncProvider` carry the same ones out, each in its own way.
+Every call is a generator: it yields the requests to make, is sent the replies (or thrown the
+ProviderError that came instead), and returns the value. `Provider` and `AsyncProvider` carry the
+same ones out, each in its own way.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from zgcompute._limits import (
 from zgcompute.addresses import checksum
 from zgcompute.amounts import Neuron
 from zgcompute.answers import ChatAssembler, ChatReply
-from zgcompute.errors import InvalidToken, MalformedReply
+from zgcompute.errors import InvalidToken, MalformedReply, ProviderError
 from zgcompute.jobs import Job, parse_job
 from zgcompute.model_cards import ModelCard, parse_cards
 from zgcompute.pictures import ImageReply, reading_pictures
@@ -177,11 +178,20 @@ def _fetched(service: Service, request_sha256: str, body: bytes, key: str) -> Ex
     try:
         path = next(reading)
         while True:
-            reply = yield _get(service, path, PICTURE)
-            path = reading.send(accepted(reply).body)
+            path = reading.send((yield from _picture(service, path)))
     except StopIteration as done:
         pictures: ImageReply = done.value
         return pictures
+
+
+def _picture(service: Service, path: str) -> Exchange[bytes]:
+    """The bytes of a picture that is made, and billed: no failure here says that it is free."""
+    try:
+        return accepted((yield _get(service, path, PICTURE))).body
+    except ProviderError as error:
+        raise MalformedReply(
+            f"The provider made the pictures and did not hand one over. {error}"
+        ) from error
 
 
 def _ordered(service: Service, path: str, api_key: str, form: Form) -> Exchange[Job]:

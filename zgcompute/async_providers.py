@@ -133,10 +133,13 @@ class AsyncProvider:
         try:
             request = next(exchange)
             while True:
-                reply = await self._door.send(
-                    request.method, request.url, request.limits, request.headers, request.content
-                )
-                request = exchange.send(reply)
+                where = request.url, request.limits, request.headers
+                try:
+                    reply = await self._door.send(request.method, *where, request.content)
+                except ProviderError as error:
+                    request = exchange.throw(error)
+                else:
+                    request = exchange.send(reply)
         except StopIteration as done:
             value: _T = done.value
             return value

@@ -149,7 +149,12 @@ class Provider:
         try:
             request = next(exchange)
             while True:
-                request = exchange.send(self._reply_to(request))
+                try:
+                    reply = self._reply_to(request)
+                except ProviderError as error:
+                    request = exchange.throw(error)
+                else:
+                    request = exchange.send(reply)
         except StopIteration as done:
             value: _T = done.value
             return value

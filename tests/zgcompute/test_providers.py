@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 import time
-from contextlib import suppress
+from contextlib import aclosing, closing, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -26,8 +26,10 @@ from zgcompute.errors import (
     SignatureNotFound,
     UpstreamFailed,
 )
+from zgcompute.fees import is_free
 from zgcompute.providers import AsyncProvider, ChatDelta, ChatOutcome, Provider, async_door, door
 from zgcompute.testing_providers import fake_service
+from zgcompute.types import Service
 
 pytestmark = pytest.mark.usefixtures("local_server")
 KEY = "app-sk-YQ=="
@@ -237,6 +239,36 @@ def test_a_long_refusal_of_a_blocking_call_is_cut() -> None:
         ask(replying(body, status="410 Gone"), lambda p: p.chat(KEY, b"{}"))
     with pytest.raises(ModelNotServed):
         ask(replying({"error": "x"}, status="410 Gone"), lambda p: p.chat(KEY, b"{}"))
+
+
+@pytest.mark.parametrize("loses", ["refuses", "hangs up"])
+@pytest.mark.parametrize("kind", [Provider, AsyncProvider])
+def test_pictures_that_are_made_but_not_handed_over_are_not_called_free(
+    kind: type[Provider | AsyncProvider], loses: str
+) -> None:
+    def script(exchange: Exchange) -> None:
+        if exchange.method == "POST":
+            exchange.reply(b'{"data":[{"url":"/v1/proxy/images/ab/0"}]}')
+        elif loses == "refuses":
+            exchange.reply(b"{}", status="404 Not Found")
+        else:
+            exchange.hang_up()
+
+    with serving(script) as server, pytest.raises(MalformedReply, match="hand one over") as caught:
+        draw(kind, fake_service(url=server.url))
+    assert not is_free(caught.value)
+
+
+def draw(kind: type[Provider | AsyncProvider], service: Service) -> None:
+    async def drawn() -> None:
+        async with aclosing(AsyncProvider(service, local=True)) as provider:
+            await provider.images(KEY, b"{}")
+
+    if kind is AsyncProvider:
+        asyncio.run(drawn())
+    else:
+        with closing(Provider(service, local=True)) as provider:
+            provider.images(KEY, b"{}")
 
 
 def test_a_page_of_markup_is_no_answer() -> None:
