@@ -15,6 +15,7 @@ import pytest
 from accounts import vault
 from accounts.models import ProviderSession, Wallet
 from accounts.pictures import clean
+from accounts.stored import NewFile
 from chat import receipts, turns
 from chat.answering import Answering, Tools
 from chat.models import Conversation, Message
@@ -99,7 +100,7 @@ def test_an_answer_about_a_picture_is_verified_with_its_request(
     broker: Broker, devnet: Devnet, size: tuple[int, int], kind: str, sent: str
 ) -> None:
     conversation = _conversation(broker, devnet, "iris", "devnet-vision")
-    picture = clean(stage.drawn(size, kind=kind), BOUNDS)
+    picture = NewFile.picture(clean(stage.drawn(size, kind=kind), BOUNDS))
     words = "<What> is it? Größe & Farbe\u2028"
     answer = _answer(turns.ask(conversation, key=uuid4(), text=words, shown=[picture]).answer)
     assert sent in answer.text
@@ -114,7 +115,7 @@ def test_each_model_is_billed_as_the_provider_bills_it_and_the_blind_one_gets_wo
     broker: Broker, devnet: Devnet
 ) -> None:
     conversation = _conversation(broker, devnet, "nova", "devnet-seer")
-    shown = [clean(stage.drawn(), BOUNDS)]
+    shown = [NewFile.picture(clean(stage.drawn(), BOUNDS))]
     for model in ("devnet-seer", "devnet-small", "devnet-thinker"):
         conversation.model = model
         conversation.save()

@@ -105,19 +105,17 @@ def test_reports_are_served_signed_and_labelled() -> None:
 
 
 @pytest.mark.parametrize("profile", [p for p in ALL if p.values[0].listens])
-def test_every_provider_publishes_its_model(profile: Profile) -> None:
-    (card,) = bench(profile.name).ask("/v1/models", token=None).json["data"]
-    assert card["id"] == profile.model
-    assert card["type"] == profile.service_type
-    assert card["tee_attested"] is False
-    if "image" in profile.service_type:
-        assert card["pricing"] == {
-            "prompt": "0",
-            "completion": "0",
-            "image": str(profile.output_price),
-        }
-    else:
-        assert card["pricing"]["prompt"] == str(profile.input_price)
+def test_every_provider_publishes_its_models(profile: Profile) -> None:
+    cards = bench(profile.name).ask("/v1/models", token=None).json["data"]
+    assert [card["id"] for card in cards] == [model.name for model in profile.models]
+    for card, model in zip(cards, profile.models, strict=True):
+        assert card["type"] == profile.service_type
+        assert card["tee_attested"] is False
+        if "image" in profile.service_type:
+            image = str(model.output_price)
+            assert card["pricing"] == {"prompt": "0", "completion": "0", "image": image}
+        else:
+            assert card["pricing"]["prompt"] == str(model.input_price)
 
 
 def test_unknown_pages_are_not_found() -> None:
