@@ -33,6 +33,12 @@ def test_a_visitor_sees_the_providers_and_the_way_in(client: Client, painter: Se
     assert "data-order" not in page
 
 
+@pytest.mark.parametrize("place", [IMAGES, SPEECH])
+def test_the_navigation_says_that_this_is_a_part_of_chat(client: Client, place: str) -> None:
+    page = client.get(place).content.decode()
+    assert f'<a href="/{stage.NETWORK}/chat/" aria-current="true">Chat</a>' in page
+
+
 def test_one_button_for_the_step_that_is_missing(signed_in: Client, painter: Service) -> None:
     ProviderSession.objects.all().delete()
     page = signed_in.get(IMAGES).content.decode()
