@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest_plugins = ["tests.devnet_fixture", "tests.site_fixture"]
+pytest_plugins = ["tests.devnet_fixture", "tests.site_fixture", "tests.javascript_fixture"]
 
 _REAL_PARTS = ("chain", "browser", "services")
 

@@ -18,7 +18,6 @@ from devnet.testing import Devnet
 from tests.bench.processes import cpu_seconds
 from tests.browser.chromium import launch
 from tests.browser.person import CHAIN_MS, Person
-from tests.browser.wallet import TestWallet
 from tests.site_fixture import Site, running_site
 
 TOKENS = 10_000
@@ -88,11 +87,9 @@ def _ready(browser: Browser, site: Site, devnet: Devnet) -> Iterator[Page]:
     """The page of somebody who can write to MODEL."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.set_default_timeout(30_000)
-    wallet = TestWallet.with_funds(devnet.rpc_url)
-    page = context.new_page()
-    wallet.inject(page)
+    person = Person.new(context, site, devnet)
+    page = person.page
     page.add_init_script(PROBE)
-    person = Person(page, site, wallet)
     person.visit(f"chat/?provider={devnet.address(MODEL)}")
     person.sign_in()
     person.get_ready_to_chat()

@@ -12,7 +12,6 @@ from devnet.testing import Devnet
 from tests.browser.chromium import launch
 from tests.browser.person import Person
 from tests.browser.sends import Sends
-from tests.browser.wallet import TestWallet
 from tests.site_fixture import Site
 
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright's own loop runs in this thread
@@ -53,10 +52,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def person(context: BrowserContext, site: Site, devnet: Devnet) -> Person:
     """Somebody new with a funded wallet and an empty page. Console errors fail the story."""
-    wallet = TestWallet.with_funds(devnet.rpc_url)
-    page = context.new_page()
-    wallet.inject(page)
-    return Person(page, site, wallet)
+    return Person.new(context, site, devnet)
 
 
 @pytest.fixture

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
+from devnet.testing import Devnet
 from tests.browser.wallet import TestWallet
 from tests.site_fixture import Site
 
@@ -20,6 +21,13 @@ class Person:
     page: Page
     site: Site
     wallet: TestWallet
+
+    @classmethod
+    def new(cls, context: BrowserContext, site: Site, devnet: Devnet) -> Person:
+        """Somebody new with a funded wallet and an empty page."""
+        wallet, page = TestWallet.with_funds(devnet.rpc_url), context.new_page()
+        wallet.inject(page)
+        return cls(page, site, wallet)
 
     def visit(self, path: str) -> None:
         self.page.goto(f"{self.site.url}/{self.site.network}/{path}")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, expect
 
 from devnet.testing import Devnet
 from tests.browser.person import ANSWER_MS, CHAIN_MS, Person
+from tests.browser.usability import faults, too_wide
 
 pytestmark = [pytest.mark.browser]
 NAMES = ("aurora", "cumulus")
@@ -93,16 +93,15 @@ def _looks_well(person: Person) -> None:
     page = person.page
     for width, height in ((1440, 900), (360, 800)):
         page.set_viewport_size({"width": width, "height": height})
-        wider = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-        assert wider <= 0, f"{wider} px at {width}"
+        assert (wider := too_wide(page)) <= 0, f"{wider} px at {width}"
     context = page.context.browser.new_context(  # type: ignore[union-attr]
         bypass_csp=True, storage_state=page.context.storage_state()
     )
     other = context.new_page()
     other.goto(page.url, wait_until="networkidle")
-    violations = Axe().run(other).response["violations"]
+    found = faults(other)
     context.close()
-    assert [one["id"] for one in violations if one["impact"] in ("serious", "critical")] == []
+    assert found == []
 
 
 def _column(person: Person, place: int) -> Locator:

@@ -7,12 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
 from devnet.testing import Devnet
 from tests.browser.person import Person
-from tests.browser.wallet import TestWallet
+from tests.browser.usability import faults
 from tests.site_fixture import Site
 from zgcompute.evidence import verify_evidence
 
@@ -80,10 +79,8 @@ def test_an_export_brings_the_same_back_into_another_account(
     browser = context.browser
     assert browser is not None
     elsewhere = browser.new_context()
-    theirs = elsewhere.new_page()
-    wallet = TestWallet.with_funds(devnet.rpc_url)
-    wallet.inject(theirs)
-    other = Person(theirs, site, wallet)
+    other = Person.new(elsewhere, site, devnet)
+    theirs = other.page
     other.visit("chat/history/")
     other.sign_in()
     _import(theirs, file)
@@ -133,10 +130,7 @@ def test_branches_and_lists_are_usable_by_everybody(
         for closed in page.locator("main summary").all():
             if closed.is_visible():
                 closed.click()
-        wider = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-        assert wider <= 0, url
-        found = [one for one in Axe().run(page).response["violations"] if one["impact"] in _BAD]
-        assert not found, (url, [(one["id"], one["nodes"][0]["html"][:200]) for one in found])
+        assert faults(page) == [], url
     context.close()
 
 
@@ -144,6 +138,3 @@ def _import(page: Page, file: Path | str) -> None:
     page.locator("summary").filter(has_text="Export and import").click()
     page.get_by_label("Import a file of such conversations").set_input_files(file)
     page.get_by_role("button", name="Import", exact=True).click()
-
-
-_BAD = ("serious", "critical")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from devnet.testing import Devnet
 from tests.browser.person import Person
+from tests.browser.usability import SIZES, faults
 from tests.site_fixture import Site
 
 pytestmark = [pytest.mark.browser]
-SIZES = {"wide": (1440, 900), "narrow": (360, 800)}
-BAD = {"serious", "critical"}
 
 
 def _paths(devnet: Devnet) -> list[str]:
@@ -86,13 +84,7 @@ def _context(
 
 def _faults(page: Page, url: str) -> list[str]:
     page.goto(url, wait_until="networkidle")
-    overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    faults = [f"{url}: {overflow} px wider than the screen"] if overflow > 0 else []
-    for violation in Axe().run(page).response["violations"]:
-        if violation["impact"] in BAD:
-            places = [node["html"][:160] for node in violation["nodes"][:3]]
-            faults.append(f"{url}: {violation['id']}: {places}")
-    return faults
+    return [f"{url}: {fault}" for fault in faults(page)]
 
 
 def test_the_first_visit_asks_for_ten_things_at_most(browser: Browser, site: Site) -> None:

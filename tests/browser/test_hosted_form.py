@@ -14,7 +14,6 @@ from playwright.sync_api import BrowserContext, expect
 
 from devnet.testing import Devnet
 from tests.browser.person import Person
-from tests.browser.wallet import TestWallet
 from tests.services import POSTGRES, postgres_answers, require_service
 from tests.site_fixture import STARTED, Site, running_site
 
@@ -42,10 +41,8 @@ def hosted_site(devnet: Devnet, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def test_an_answer_streams_from_whichever_process_is_asked(
     hosted_site: Site, context: BrowserContext, devnet: Devnet
 ) -> None:
-    wallet = TestWallet.with_funds(devnet.rpc_url)
-    page = context.new_page()
-    wallet.inject(page)
-    person = Person(page, hosted_site, wallet)
+    person = Person.new(context, hosted_site, devnet)
+    page = person.page
     person.visit("chat/")
     person.sign_in()
     person.get_ready_to_chat()

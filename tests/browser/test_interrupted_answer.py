@@ -10,7 +10,6 @@ from playwright.sync_api import BrowserContext, Locator, Page, Request, expect
 from devnet.testing import Devnet
 from tests.browser.line import Line
 from tests.browser.person import ANSWER_MS, Person
-from tests.browser.wallet import TestWallet
 from tests.site_fixture import running_site
 
 pytestmark = [pytest.mark.browser]
@@ -55,11 +54,9 @@ def test_three_tabs_a_reload_and_a_lost_network_end_with_the_same_answer(
 def test_a_site_that_is_restarted_keeps_the_part_and_asks_nothing_twice(
     context: BrowserContext, devnet: Devnet, tmp_path: Path
 ) -> None:
-    wallet = TestWallet.with_funds(devnet.rpc_url)
-    page = context.new_page()
-    wallet.inject(page)
     with running_site(devnet, tmp_path) as site:
-        person = Person(page, site, wallet)
+        person = Person.new(context, site, devnet)
+        page = person.page
         person.visit("chat/")
         person.sign_in()
         person.get_ready_to_chat()
@@ -73,12 +70,12 @@ def test_a_site_that_is_restarted_keeps_the_part_and_asks_nothing_twice(
         expect(stopped).to_be_visible(timeout=ANSWER_MS)
         expect(page.get_by_role("button", name="Send again")).to_be_visible()
         assert _words(page)[: len(part) - 1] == part[:-1]  # the last word may have grown
-        assert devnet.asked()[wallet.address.lower()] == 1
+        assert devnet.asked()[person.wallet.address.lower()] == 1
         devnet.reset()
         page.get_by_role("button", name="Continue").dblclick()
         expect(person.answers).to_have_count(2)
         person.badge_says("verified")
-        assert devnet.asked()[wallet.address.lower()] == 2
+        assert devnet.asked()[person.wallet.address.lower()] == 2
 
 
 def test_a_form_that_is_sent_twice_gone_back_to_or_resent_is_one_request(

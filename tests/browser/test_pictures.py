@@ -8,18 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, expect
 
 from devnet.testing import Devnet
 from tests.browser.person import ANSWER_MS, Person
-from tests.browser.wallet import TestWallet
+from tests.browser.usability import SIZES, faults
 from tests.chat.stage import drawn
 from tests.site_fixture import Site
 
 pytestmark = [pytest.mark.browser]
-SIZES = {"wide": (1440, 900), "narrow": (360, 800)}
-BAD = {"serious", "critical"}
 BRING = """([event, name, content]) => {
   const bytes = Uint8Array.from(atob(content), (one) => one.charCodeAt(0));
   const carried = new DataTransfer();
@@ -43,10 +40,8 @@ def somebody(
         bypass_csp=True,  # for axe's own script
     )
     context.set_default_timeout(15_000)
-    wallet = TestWallet.with_funds(devnet.rpc_url)
-    page = context.new_page()
-    wallet.inject(page)
-    person = Person(page, site, wallet)
+    person = Person.new(context, site, devnet)
+    page = person.page
     person.visit("chat/")
     person.sign_in()
     seer = page.get_by_role("link", name=re.compile("devnet-seer"))
@@ -74,7 +69,7 @@ def test_a_picture_is_asked_about_and_models_are_flipped(
     for name in ("sea.png", "grass.png"):
         page.get_by_role("button", name=f"Remove {name}").click()
     expect(page.get_by_text("how many, only the provider knows")).to_be_visible()
-    _is_fine(somebody)
+    assert faults(page) == []
     somebody.ask("What is this?")
     somebody.badge_says("verified")
     expect(_answer(somebody)).to_contain_text("a PNG of 640 × 480 pixels, mostly orange")
@@ -109,7 +104,7 @@ def test_a_picture_is_asked_about_and_models_are_flipped(
     expect(_answer(somebody)).to_contain_text("mostly orange")
     page.reload()
     expect(page.get_by_alt_text("Picture 1: PNG, 640 × 480 pixels")).to_have_count(1)
-    _is_fine(somebody)
+    assert faults(page) == []
 
 
 def test_what_cannot_be_sent_is_said_and_what_was_written_stays(
@@ -174,12 +169,3 @@ def _previews(person: Person) -> Locator:
 
 def _answer(person: Person) -> Locator:
     return person.page.locator("[data-answer]").last
-
-
-def _is_fine(person: Person) -> None:
-    """Nothing serious for axe, nothing wider than the screen."""
-    page = person.page
-    found = Axe().run(page).response["violations"]
-    assert [one["id"] for one in found if one["impact"] in BAD] == []
-    wider = page.evaluate("document.documentElement.scrollWidth > innerWidth")
-    assert not wider

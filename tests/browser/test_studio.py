@@ -7,19 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, CDPSession, Page, expect
 
 from devnet.testing import Devnet
 from tests.browser.person import ANSWER_MS, CHAIN_MS, Person
-from tests.browser.wallet import TestWallet
+from tests.browser.usability import SIZES, faults, too_wide
 from tests.site_fixture import Site
 from tests.studio import sounds
 from tests.studio.stage import png, wav
 
 pytestmark = [pytest.mark.browser]
-SIZES = {"wide": (1440, 900), "narrow": (360, 800)}
-BAD = {"serious", "critical"}
 
 
 @pytest.fixture(params=SIZES)
@@ -34,10 +31,7 @@ def somebody(
         bypass_csp=True,  # for axe's own script
     )
     context.set_default_timeout(15_000)
-    wallet = TestWallet.with_funds(devnet.rpc_url)
-    page = context.new_page()
-    wallet.inject(page)
-    yield Person(page, site, wallet)
+    yield Person.new(context, site, devnet)
     context.close()
 
 
@@ -196,8 +190,6 @@ def _unsettled(devnet: Devnet, person: Person, name: str) -> int:
 
 def _is_fine(page: Page) -> None:
     """Nothing serious for axe, nothing wider than the screen."""
-    overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    assert overflow <= 0
+    assert too_wide(page) <= 0
     page.locator("[data-receipt] summary").first.click()
-    found = Axe().run(page).response["violations"]
-    assert [one["id"] for one in found if one["impact"] in BAD] == []
+    assert faults(page) == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,12 +18,12 @@ from chat.engine import Engine
 from chat.models import Conversation, Message
 from chat.streams import MemoryStreams
 from devnet.faults import Fault
-from devnet.node import Node
 from devnet.providers import answers
 from devnet.testing import Devnet
 from tests.chat import stage
 from tests.chat.bubble import Bubble
-from zgcompute import Broker, LocalSigner, amounts
+from tests.payers import payer
+from zgcompute import Broker
 from zgcompute._limits import CHAT
 from zgcompute.providers import HttpDoor, Provider, door
 
@@ -247,13 +246,8 @@ class Visitor:
 @pytest.fixture(scope="module")
 def broker(devnet: Devnet) -> Iterator[Broker]:
     """The wallet behind the visitor, with funds at Aurora."""
-    signer = LocalSigner(secrets.token_bytes(32))
-    Node(devnet.rpc_url).call("anvil_setBalance", signer.address, hex(amounts.parse("100")))
-    broker = Broker(devnet.network, signer=signer)
-    broker.ledger.deposit(amounts.parse("10"))
-    broker.ledger.transfer(devnet.address("aurora"), amounts.parse("5"))
-    yield broker
-    broker.close()
+    with payer(devnet, "10", {"aurora": "5"}) as funded:
+        yield funded
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -22,10 +21,10 @@ from chat.models import Conversation, Message
 from chat.pictures import BOUNDS
 from chat.streams import MemoryStreams
 from chat.threads import DatabaseThreads
-from devnet.node import Node
 from devnet.testing import Devnet
 from tests.chat import stage
-from zgcompute import Broker, LocalSigner, amounts
+from tests.payers import payer
+from zgcompute import Broker
 from zgcompute.providers import AsyncProvider, Provider, async_door, door
 
 pytestmark = [pytest.mark.chain, pytest.mark.django_db(transaction=True)]
@@ -35,14 +34,8 @@ BOOKED_WITHIN = 5.0  # seconds after the answer
 @pytest.fixture(scope="module")
 def broker(devnet: Devnet) -> Iterator[Broker]:
     """Somebody who has funded the provider that sees and the one with several models."""
-    signer = LocalSigner(secrets.token_bytes(32))
-    Node(devnet.rpc_url).call("anvil_setBalance", signer.address, hex(amounts.parse("100")))
-    broker = Broker(devnet.network, signer=signer)
-    broker.ledger.deposit(amounts.parse("20"))
-    for name in ("iris", "nova"):
-        broker.ledger.transfer(devnet.address(name), amounts.parse("3"))
-    yield broker
-    broker.close()
+    with payer(devnet, "20", {"iris": "3", "nova": "3"}) as funded:
+        yield funded
 
 
 def _conversation(broker: Broker, devnet: Devnet, name: str, model: str) -> Conversation:

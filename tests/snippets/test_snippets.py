@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 import struct
 import subprocess
 import sys
@@ -19,17 +17,14 @@ from django.utils import timezone
 
 from accounts import build
 from marketplace.models import Service
-from zgcompute.amounts import parse
+from tests.payers import payer
 from zgcompute.broker import Broker
-from zgcompute.signers import LocalSigner
 
 if TYPE_CHECKING:
     from devnet.testing import Devnet
 
 pytestmark = [pytest.mark.chain]
 ROOT = Path(__file__).resolve().parents[2]
-JAVASCRIPT = ROOT / "var" / "snippets-js"
-OPENAI_JAVASCRIPT = "openai@7.57.0"
 RUNS_WITHIN = 60  # seconds
 PROVIDERS = {"aurora": "chatbot", "prisma": "text-to-image", "retouch": "image-editing"} | {
     "echo": "speech-to-text"
@@ -44,16 +39,8 @@ CASES = [
 @pytest.fixture(scope="module")
 def broker(devnet: Devnet) -> Iterator[Broker]:
     """A wallet that has funds with every provider that the snippets ask."""
-    from devnet.node import Node
-
-    signer = LocalSigner("0x" + secrets.token_hex(32))
-    Node(devnet.rpc_url).call("anvil_setBalance", signer.address, hex(parse("30")))
-    broker = Broker(devnet.network, signer=signer)
-    broker.ledger.deposit(parse("20"))
-    for name in PROVIDERS:
-        broker.ledger.transfer(devnet.address(name), parse("3"))
-    yield broker
-    broker.close()
+    with payer(devnet, "20", dict.fromkeys(PROVIDERS, "3")) as funded:
+        yield funded
 
 
 def service_of(broker: Broker, devnet: Devnet, name: str) -> Service:
@@ -75,21 +62,6 @@ def service_of(broker: Broker, devnet: Devnet, name: str) -> Service:
         first_seen_at=now,
         seen_at=now,
     )
-
-
-@pytest.fixture(scope="session")
-def javascript() -> Path:
-    """A folder in which node finds the openai package; it is installed once."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        pytest.skip("JavaScript snippets did not run: node and npm are not on this machine")
-    if not (JAVASCRIPT / "node_modules" / "openai").is_dir():
-        JAVASCRIPT.mkdir(parents=True, exist_ok=True)
-        (JAVASCRIPT / "package.json").write_text('{"private": true}')
-        command = ["npm", "install", "--no-audit", "--no-fund", "--no-save", OPENAI_JAVASCRIPT]
-        done = subprocess.run(command, cwd=JAVASCRIPT, capture_output=True, text=True)
-        if done.returncode:
-            pytest.skip(f"JavaScript snippets did not run: {done.stderr.strip()[-300:]}")
-    return JAVASCRIPT
 
 
 @pytest.mark.parametrize("key_from", ["environment", "snippet"])

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from devnet.node import Node
 from devnet.testing import Devnet
 from studio.asking import Order, Result, ask
+from tests.payers import payer
 from tests.studio import sounds
 from tests.studio.stage import png, wav
-from zgcompute import Broker, LocalSigner, amounts
+from zgcompute import Broker
 from zgcompute.errors import ProviderError
 from zgcompute.providers import Provider
 
@@ -36,14 +35,8 @@ ORDERS: list[tuple[str, dict[str, Any], bytes]] = [
 @pytest.fixture(scope="module")
 def broker(devnet: Devnet) -> Iterator[Broker]:
     """Somebody who has funded the three providers."""
-    signer = LocalSigner(secrets.token_bytes(32))
-    Node(devnet.rpc_url).call("anvil_setBalance", signer.address, hex(amounts.parse("100")))
-    broker = Broker(devnet.network, signer=signer)
-    broker.ledger.deposit(amounts.parse("20"))
-    for name in NAMES.values():
-        broker.ledger.transfer(devnet.address(name), amounts.parse("3"))
-    yield broker
-    broker.close()
+    with payer(devnet, "20", dict.fromkeys(NAMES.values(), "3")) as funded:
+        yield funded
 
 
 def _ask(broker: Broker, devnet: Devnet, kind: str, asked: dict[str, Any], source: bytes) -> Result:

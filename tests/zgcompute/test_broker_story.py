@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from zgcompute import Broker, LocalSigner, Outcome, RpcUnreachable, amounts
+from tests.payers import payer
+from zgcompute import Broker, Outcome, RpcUnreachable, amounts
 from zgcompute.errors import LedgerMissing, SessionRevoked
 
 if TYPE_CHECKING:
@@ -24,13 +24,8 @@ QUESTION = [{"role": "user", "content": 'Grüße <b>&"quotes"</b> \u2028'}]
 
 @pytest.fixture
 def broker(devnet: Devnet) -> Iterator[Broker]:
-    from devnet.node import Node
-
-    signer = LocalSigner(secrets.token_bytes(32))
-    Node(devnet.rpc_url).call("anvil_setBalance", signer.address, hex(amounts.parse("100")))
-    broker = Broker(devnet.network, signer=signer)
-    yield broker
-    broker.close()
+    with payer(devnet) as funded:
+        yield funded
 
 
 def test_two_answers_are_paid_for_to_the_neuron(broker: Broker, devnet: Devnet) -> None:

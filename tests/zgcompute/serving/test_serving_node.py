@@ -4,35 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from devnet.testing import Devnet
-from tests.zgcompute.serving.servers import PAID, ROOT, Payer
+from tests.zgcompute.serving.servers import PAID, Payer
 from tests.zgcompute.serving.test_serving_openai import recording
 
 pytestmark = pytest.mark.chain
-PACKAGE = "openai@7.57.0"
-FOLDER = ROOT / "var" / "snippets-js"  # where the snippets' tests have it too
 SCRIPT = Path(__file__).with_name("openai_client.mjs")
-
-
-@pytest.fixture(scope="module")
-def javascript() -> Path:
-    """A folder in which node finds the openai package; it is installed once."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        pytest.skip("OpenAI's JavaScript client did not run: node and npm are not on this machine")
-    if not (FOLDER / "node_modules" / "openai").is_dir():
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        (FOLDER / "package.json").write_text('{"private": true}')
-        command = ["npm", "install", "--no-audit", "--no-fund", "--no-save", PACKAGE]
-        done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True)
-        if done.returncode:
-            pytest.skip(f"OpenAI's JavaScript client did not run: {done.stderr.strip()[-300:]}")
-    return FOLDER
 
 
 def test_the_javascript_client_works_unmodified(
