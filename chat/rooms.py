@@ -57,7 +57,8 @@ def room(request: HttpRequest, network: str, service: Service | None, model: str
     if service is None:
         return Room(None, [], served()[network], uuid4())
     steps = readiness.steps(wallet_of(request), network, service)
-    offer, choices = offers.chat_offer(service, model), offers.chat_offers(service)
+    choices = offers.chat_offers(service)
+    offer = offers.named(choices, model)
     is_choice = len(choices) > 1 or offer is None
     return Room(
         service,
@@ -151,11 +152,12 @@ def conversation_context(
     request: HttpRequest, conversation: Conversation, through: UUID | None = None
 ) -> dict[str, Any]:
     """What the conversation page needs: its visible branch, or the one `through` a message."""
+    shown = turns_context(request, conversation, through)
     return {
         "section": "chat",
         "shelf": shelf_of(request, conversation.network),
-        "asking": asking_form(offer_of(conversation), conversation),
-        **turns_context(request, conversation, through),
+        "asking": asking_form(shown["room"].offer, conversation),
+        **shown,
         **pictures_context(conversation),
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import urlencode
@@ -113,7 +113,11 @@ def chat_offers(service: Service) -> list[Offer]:
 
 def chat_offer(service: Service, model: str = "") -> Offer | None:
     """The chat model of that name ("": the first), or None where the service lists no such one."""
-    found = chat_offers(service)
+    return named(chat_offers(service), model)
+
+
+def named(found: Sequence[Offer], model: str) -> Offer | None:
+    """The one of `found` that has that name ("": the first), or None."""
     if not model:
         return found[0] if found else None
     return next((one for one in found if one.name == model), None)
