@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from chat import comparisons
 from chat.models import Comparison, Conversation
+from chat.passages import last_turn
 from chat.rooms import Room, asking_form, chat_services, room, turns_context
 from chat.standings import standings
 from chat.turns import TurnRefused
@@ -44,9 +45,24 @@ def comparison_context(
         "comparison": comparison,
         "title": next((one.title for one in listed if one.title), ""),
         "columns": columns,
-        "picked": next((one for one in listed if one.place == comparison.picked), None),
+        "picked": _picked(comparison, listed),
         **_dock([column["room"] for column in columns]),
     }
+
+
+def standings_context(comparison: Comparison) -> dict[str, Any]:
+    """What the fragment above the columns needs: only the last turn of each is read."""
+    listed = comparisons.conversations(comparison)
+    lasts = standings([last_turn(one) for one in listed])
+    columns = [
+        {"conversation": one, "model": one.model, "standing": standing}
+        for one, standing in zip(listed, lasts, strict=True)
+    ]
+    return {"comparison": comparison, "columns": columns, "picked": _picked(comparison, listed)}
+
+
+def _picked(comparison: Comparison, listed: list[Conversation]) -> Conversation | None:
+    return next((one for one in listed if one.place == comparison.picked), None)
 
 
 def _column(request: HttpRequest, conversation: Conversation, refusal: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from chat.exporting import fee_of, to_markdown
 from chat.models import Conversation
 from chat.pace import seconds
-from chat.passages import passage
+from chat.passages import last_turn
 from chat.standings import Standing, standings
 
 _HEAD = ("Model", "Provider", "Last answer", "Proof", "Cost", "Time", "Speed", "")
@@ -15,8 +15,7 @@ _HEAD = ("Model", "Provider", "Last answer", "Proof", "Cost", "Time", "Speed", "
 
 def compared_to_markdown(conversations: Sequence[Conversation]) -> str:
     """Return the visible branches of a comparison's `conversations`, in the order of columns."""
-    passages = [passage(one).turns for one in conversations]
-    lasts = standings([turns[-1] if turns else None for turns in passages])
+    lasts = standings([last_turn(one) for one in conversations])
     rows = [_row(one, standing) for one, standing in zip(conversations, lasts, strict=True)]
     table = [_line(_HEAD), _line(("---",) * len(_HEAD)), *map(_line, rows)]
     title = next((one.title for one in conversations if one.title), "Untitled")

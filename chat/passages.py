@@ -49,8 +49,7 @@ class Passage:
 def passage(conversation: Conversation, through: UUID | None = None) -> Passage:
     """The turns to show: the newest of the visible branch, or those around `through`."""
     tree = Tree.of(conversation)
-    path = tree.path(through)
-    path = path[: len(path) // 2 * 2]  # a question and its answer are stored together
+    path = _whole(tree.path(through))
     start, end = _window(path, through)
     turns = _fitting(_turns(tree, path[start:end]), keep_first=end < len(path))
     if end == len(path):
@@ -65,11 +64,23 @@ def passage(conversation: Conversation, through: UUID | None = None) -> Passage:
     )
 
 
+def last_turn(conversation: Conversation) -> Turn | None:
+    """The last turn of the visible branch, or None before the first question."""
+    tree = Tree.of(conversation)
+    turns = _turns(tree, _whole(tree.path())[-2:])
+    return turns[-1] if turns else None
+
+
 def turn_of(answer: Message) -> Turn:
     """The turn that ends with `answer`."""
     tree = Tree.of(answer.conversation)
     assert answer.parent is not None
     return _turn(tree, answer.parent, answer)
+
+
+def _whole(path: list[UUID]) -> list[UUID]:
+    """The turns of the path: a question and its answer are stored together."""
+    return path[: len(path) // 2 * 2]
 
 
 def _window(path: list[UUID], through: UUID | None) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.models import Wallet
 from chat import comparisons
 from chat.access import comparison_for
-from chat.columns import comparison_context, start_context
+from chat.columns import comparison_context, standings_context, start_context
 from chat.forms import QuestionForm
 from chat.models import Comparison, Conversation
 from chat.rooms import asking_form, chat_services, room, service_of
@@ -57,7 +57,7 @@ def comparison(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
 def standings(request: HttpRequest, network: str, pk: UUID) -> HttpResponse:
     """The states, costs and times of the columns: asked for after each answer."""
     shown = comparison_for(request.user, network, pk)
-    return render(request, "chat/_beside_standings.html", comparison_context(request, shown))
+    return render(request, "chat/_beside_standings.html", standings_context(shown))
 
 
 @require_POST
