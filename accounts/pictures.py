@@ -19,9 +19,10 @@ MAX_PIXELS = 25_000_000  # of an upload: decoded, it takes four bytes for each
 MAX_SIDE = 16_383  # of what is converted: no WebP is longer
 MAX_SHOWN_PIXELS = 50_000_000  # of a provider's picture: a browser decodes it too
 FORMATS = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
-_FORMATS = ("PNG", "JPEG", "WEBP")
+ACCEPTED = ",".join(FORMATS.values())  # what a file input offers to choose
 _SAVED = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
-_ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
+_FORMATS = tuple(_SAVED.values())
+_ENDINGS = {media_type: ending for ending, media_type in FORMATS.items()}
 _TURNS = {  # what sets a picture upright, by the number in its EXIF
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,

@@ -156,7 +156,7 @@ class EditForm(WorkForm):
         help_text=f"PNG, JPEG or WebP, at most {MAX_UPLOAD >> 20} MB. Place, camera and comments "
         "are taken out before it is sent.",
         error_messages={"empty": "The file is empty. Choose another file."},
-        widget=forms.FileInput(attrs=_FILE_INPUT | {"accept": "image/png,image/jpeg,image/webp"}),
+        widget=forms.FileInput(attrs=_FILE_INPUT | {"accept": pictures.ACCEPTED}),
     )
     source = forms.UUIDField(required=False, widget=forms.HiddenInput)
     prompt = forms.CharField(

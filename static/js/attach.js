@@ -2,7 +2,6 @@
 import { isTaken } from "./composer.js";
 import { toast } from "./site.js";
 
-const TYPES = ["image/png", "image/jpeg", "image/webp"];
 const held = new Map(); // a form's address: its pictures, so that a redrawn form has them again
 
 const inputOf = (form) => form?.querySelector("[data-attach] input[type=file]");
@@ -23,10 +22,11 @@ function hold(form, files) {
 function take(form, files) {
   const box = form.querySelector("[data-attach]");
   const most = Number(box.dataset.most) - form.querySelectorAll("[name=kept]:checked").length;
+  const types = inputOf(form).accept.split(",");
   const taken = [...heldBy(form)];
   let problem = "";
   for (const file of files) {
-    if (!TYPES.includes(file.type)) problem = `“${file.name}” is no PNG, JPEG or WebP.`;
+    if (!types.includes(file.type)) problem = `“${file.name}” is no PNG, JPEG or WebP.`;
     else if (file.size > Number(box.dataset.mostBytes))
       problem = `“${file.name}” is larger than ${box.dataset.mostBytes >> 20} MB.`;
     else if (file.size === 0) problem = `“${file.name}” is empty.`;
