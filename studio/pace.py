@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from studio.models import File, Work
+from studio.models import Work
 
 _LOOKED_AT = 5  # earlier recordings of the wallet with the provider
 _SHORTEST = 10  # seconds; what is over sooner needs no forecast
@@ -35,10 +35,10 @@ def pace(work: Work) -> Pace | None:
     earlier = Work.objects.of(work.wallet, work.network).filter(
         provider=work.provider, state=Work.State.COMPLETE, kind=Work.Kind.SPEECH
     )
-    sources = File.objects.filter(work__in=list(earlier[:_LOOKED_AT]), seconds__gt=0)
     heard = took = 0
-    for source in sources.filter(role=File.Role.SOURCE).select_related("work"):
-        heard += source.seconds or 0
-        took += source.work.seconds
+    for one in earlier.prefetch_related("files")[:_LOOKED_AT]:
+        if one.source and one.source.seconds:
+            heard += one.source.seconds
+            took += one.seconds
     expected = round(length * took / heard) if heard else 0
     return Pace(work.seconds, expected) if expected >= _SHORTEST else None
