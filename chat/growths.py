@@ -117,8 +117,10 @@ class TableGrowth:
         html = part_to_safe_html(table, so_far)
         if not _is_table(html, rows=1):
             return False
+        if not before:
+            return True
         whole = part_to_safe_html(before + table, so_far)
-        return not before or whole == part_to_safe_html(before, so_far) + html
+        return whole == part_to_safe_html(before, so_far) + html
 
     @property
     def kind(self) -> str:
