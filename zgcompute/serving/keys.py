@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Protocol
 
-from zgcompute._sessions import RENEW_BEFORE_MS
+from zgcompute._orders import require_key_for
+from zgcompute._sessions import RENEW_BEFORE_MS, now_ms
 from zgcompute.chain import Chain
-from zgcompute.errors import ChainError, InvalidToken, SubAccountMissing
+from zgcompute.errors import ChainError, SubAccountMissing
 from zgcompute.session import SessionRequest, SessionToken
 from zgcompute.signers import Signer
 from zgcompute.types import Address
@@ -29,13 +29,7 @@ class ReadyKey:
     """One API key that somebody made; raises InvalidToken where it is for another provider."""
 
     def __init__(self, provider: Address, api_key: str) -> None:
-        token = SessionToken.parse(api_key)
-        if token.provider != provider:
-            raise InvalidToken(
-                f"The API key is for the provider {token.provider}, not for {provider}.",
-                advice="Use a key that was made for this provider.",
-            )
-        self._key = api_key
+        self._key = require_key_for(provider, api_key)
 
     async def key(self, provider: Address) -> str:
         """The key, whoever asks: there is only the one provider."""
@@ -58,7 +52,7 @@ class WalletSessions:
         self,
         signer: Signer,
         chain: Chain,
-        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now_ms: Callable[[], int] = now_ms,
     ) -> None:
         self._signer = signer
         self._chain = chain
