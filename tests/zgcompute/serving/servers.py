@@ -83,7 +83,7 @@ class Payer:
                 text=True,
             )
         try:
-            facts = promised(f"inference {arguments[0]}", _announced(process, log_file))
+            facts = promised(f"inference {arguments[0]}", announced(process, log_file))
             yield Served(process, facts, log_file)
         finally:
             process.terminate()
@@ -103,7 +103,8 @@ def payer(devnet: Devnet, folder: Path, providers: tuple[str, ...] = PAID) -> Pa
     return Payer(devnet, key, folder)
 
 
-def _announced(process: subprocess.Popen[str], log_file: Path) -> dict[str, Any]:
+def announced(process: subprocess.Popen[str], log_file: Path) -> dict[str, Any]:
+    """What a server says with --json once it listens."""
     assert process.stdout is not None
     text = ""
     while not text.endswith("\n}\n"):
