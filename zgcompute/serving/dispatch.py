@@ -21,10 +21,8 @@ from zgcompute.errors import (
     ProviderTimeout,
     ProviderUnreachable,
     RateLimited,
-    SessionExpired,
-    SessionInvalid,
-    SessionRevoked,
 )
+from zgcompute.inference import REFUSED_SESSION
 from zgcompute.refusals import refusal
 from zgcompute.serving.breaker import State
 from zgcompute.serving.calls import Call, Kind, Sent
@@ -260,7 +258,7 @@ class Dispatcher:
                     return reply
                 body = await read_refusal(reply)
             error = refusal(reply.status, body, reply.headers)
-            is_of_session = isinstance(error, SessionExpired | SessionRevoked | SessionInvalid)
+            is_of_session = isinstance(error, REFUSED_SESSION)
             if not (is_of_session and may_renew and target.key_was_refused(key)):
                 raise Failed(target, error, body)
             may_renew = False
