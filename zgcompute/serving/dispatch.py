@@ -25,7 +25,7 @@ from zgcompute.errors import (
 from zgcompute.inference import REFUSED_SESSION
 from zgcompute.refusals import refusal
 from zgcompute.serving.breaker import State
-from zgcompute.serving.calls import Call, Kind, Sent
+from zgcompute.serving.calls import Call, Sent
 from zgcompute.serving.line import Line, LineFull
 from zgcompute.serving.problems import Problem, problem_of, unknown_model
 from zgcompute.serving.routing import (
@@ -168,25 +168,21 @@ class Dispatcher:
     def _serving(self, call: Call) -> dict[Target, str]:
         """Who may answer, each with the model that it would use; raises Problem for nobody."""
         serving: dict[Target, str] = {}
+        known: dict[str, None] = {}  # in the order of the targets
         for target in self.targets:
             models = target.models_for(call.kind)
+            known |= dict.fromkeys(models)
             if call.model in models:
                 serving[target] = call.model
             elif models and target.replaces(call.model):
                 serving[target] = models[0]
-        known = self.models(call.kind)
         if not known:
             kind = call.kind.service_type
             message = f"No provider of {kind} is behind this server."
             raise Problem(404, message, "invalid_request_error", "service_not_offered")
         if call.model and call.model not in known:
-            raise unknown_model(call.model, known)
+            raise unknown_model(call.model, list(known))
         return serving
-
-    def models(self, kind: Kind) -> list[str]:
-        """The names that calls of `kind` may ask for."""
-        found = [model for target in self.targets for model in target.models_for(kind)]
-        return list(dict.fromkeys(found))
 
     def _choice(self, serving: Sequence[Target], ticket: int) -> Target | None:
         free = (
