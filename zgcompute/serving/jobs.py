@@ -13,8 +13,8 @@ from zgcompute.errors import Error
 from zgcompute.fees import image_fee
 from zgcompute.inference import REFUSED_SESSION
 from zgcompute.jobs import JOB_ID, Job, parse_job
+from zgcompute.serving.attempts import Opened
 from zgcompute.serving.calls import EDITS_JOB, IMAGES_JOB, Call
-from zgcompute.serving.dispatch import Opened
 from zgcompute.serving.problems import Problem, problem_of
 from zgcompute.serving.proofs import Proofs
 from zgcompute.serving.targets import ProviderTarget, Target

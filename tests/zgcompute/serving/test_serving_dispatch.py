@@ -15,9 +15,10 @@ import pytest
 
 from tests.zgcompute.raw_server import Exchange, RawServer, Script, serving
 from zgcompute.async_providers import async_door
+from zgcompute.serving.attempts import Failed
 from zgcompute.serving.breaker import Breaker, State
 from zgcompute.serving.calls import CHAT_CALL, Call, understand
-from zgcompute.serving.dispatch import Dispatcher, Failed, Rules
+from zgcompute.serving.dispatch import Dispatcher, Rules
 from zgcompute.serving.problems import Problem
 from zgcompute.serving.targets import EndpointTarget, Target
 
