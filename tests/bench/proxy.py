@@ -31,7 +31,7 @@ from devnet import accounts
 from devnet.testing import Devnet
 from tests.bench.processes import cpu_seconds
 from tests.site_fixture import free_port
-from tests.zgcompute.serving.servers import announced
+from tests.zgcompute.serving.servers import Payer, announced
 from zgcompute import Broker, LocalSigner, amounts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -113,11 +113,10 @@ def _ways(stack: ExitStack, devnet: Devnet) -> list[Way]:
 
 @contextmanager
 def _ours(devnet: Devnet, private_key: str, folder: Path) -> Iterator[Way]:
-    command = [sys.executable, "-m", "zgcompute", "inference", "serve", "--port", "0", "--json"]
-    command += ["--network", "devnet", "--rpc", devnet.rpc_url]
-    command += ["--provider", devnet.address(PROVIDER)]
-    secrets = {"ZG_PRIVATE_KEY": private_key, "ZG_CONFIG_DIR": str(folder)}
-    with _running(command, secrets, folder / "serve.log", subprocess.PIPE) as process:
+    payer = Payer(devnet, private_key, folder)
+    address = devnet.address(PROVIDER)
+    command = payer.command("serve", "--provider", address, "--port", "0", "--json")
+    with _running(command, payer.variables, folder / "serve.log", subprocess.PIPE) as process:
         url = announced(process, folder / "serve.log")["url"]
         yield Way("through serve", url, "none", process.pid)
 
