@@ -26,6 +26,11 @@ class Sessions:
             return None
         return token
 
+    def living(self, provider: Address) -> SessionToken | None:
+        """The kept session, however soon it ends."""
+        token = self._tokens.get(provider)
+        return None if token is None or token.is_expired(now_ms()) else token
+
     def keep(self, token: SessionToken) -> SessionToken:
         self._tokens[token.provider] = token
         return token

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from zgcompute import _reading as read
 from zgcompute.errors import MalformedReply, ProviderRefused
 
-_ID = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
+JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 _STATES = ("pending", "processing", "completed", "failed")
 
 
@@ -39,7 +39,7 @@ def parse_job(body: bytes, *, key: str) -> Job:
     """
     keys = read.mapping(read.json_object(body))
     job_id, state = keys.get("jobId"), keys.get("status")
-    if not isinstance(job_id, str) or not _ID.fullmatch(job_id) or state not in _STATES:
+    if not isinstance(job_id, str) or not JOB_ID.fullmatch(job_id) or state not in _STATES:
         raise MalformedReply("The provider's reply is not about a job.")
     data = keys.get("data")  # some builds send it as text
     text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)

@@ -29,7 +29,9 @@ import aiohttp
 
 from devnet import accounts
 from devnet.testing import Devnet
+from tests.bench.processes import cpu_seconds
 from tests.site_fixture import free_port
+from tests.zgcompute.serving.servers import Payer, announced
 from zgcompute import Broker, LocalSigner, amounts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,7 +41,6 @@ TOKENS_PER_SECOND, TOKENS = 20.0, 80
 ROUNDS = {1: 9, 50: 3, 200: 3}
 MOST_TIMES, MOST_MORE_MS = 3.0, 20.0  # the limit at the largest count: direct * 3 + 20 ms
 MEMORY_REQUESTS, MOST_GROWTH_MB = 10_000, 24.0
-_TICK = os.sysconf("SC_CLK_TCK")
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
 
@@ -60,8 +61,7 @@ class Way:
     def cpu_seconds(self) -> float:
         if self.process is None:
             return 0.0
-        times = Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()
-        return (int(times[11]) + int(times[12])) / _TICK
+        return cpu_seconds(self.process)
 
     def memory_mb(self) -> float:
         return int(Path(f"/proc/{self.process}/statm").read_text().split()[1]) * _PAGE_MB
@@ -113,18 +113,12 @@ def _ways(stack: ExitStack, devnet: Devnet) -> list[Way]:
 
 @contextmanager
 def _ours(devnet: Devnet, private_key: str, folder: Path) -> Iterator[Way]:
-    command = [sys.executable, "-m", "zgcompute", "inference", "serve", "--port", "0", "--json"]
-    command += ["--network", "devnet", "--rpc", devnet.rpc_url]
-    command += ["--provider", devnet.address(PROVIDER)]
-    secrets = {"ZG_PRIVATE_KEY": private_key, "ZG_CONFIG_DIR": str(folder)}
-    with _running(command, secrets, folder / "serve.log", subprocess.PIPE) as process:
-        assert process.stdout is not None
-        text = ""
-        while not text.endswith("\n}\n"):
-            line = process.stdout.readline()
-            assert line, (folder / "serve.log").read_text()
-            text += line
-        yield Way("through serve", json.loads(text)["url"], "none", process.pid)
+    payer = Payer(devnet, private_key, folder)
+    address = devnet.address(PROVIDER)
+    command = payer.command("serve", "--provider", address, "--port", "0", "--json")
+    with _running(command, payer.variables, folder / "serve.log", subprocess.PIPE) as process:
+        url = announced(process, folder / "serve.log")["url"]
+        yield Way("through serve", url, "none", process.pid)
 
 
 @contextmanager

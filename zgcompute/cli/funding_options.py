@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from zgcompute.cli import keystore
-from zgcompute.cli.folder import folder
+from zgcompute.cli.folder import private_folder
 from zgcompute.cli.gas import gas_price_option
 from zgcompute.cli.output import note, og
 from zgcompute.cli.spending import parse_amount
@@ -52,7 +52,7 @@ class Funding:
         broker.gas_price = self.gas_price
         if broker.signer is None:
             broker.signer = keystore.signer(keystore.required())
-        folder().mkdir(mode=0o700, parents=True, exist_ok=True)
+        state = private_folder() / FILE
         note(
             f"Auto-funding is on: up to {og(self.per_day)} a day to each provider, and up to "
             f"{og(self.deposit_per_day or 0)} a day from the wallet."
@@ -65,12 +65,12 @@ class Funding:
                 target=self.target,
                 per_day=self.per_day,
                 deposit_per_day=self.deposit_per_day or 0,
-                state=folder() / FILE,
+                state=state,
                 log=note,
             )
             for provider in providers
         ]
-        return [_running(funding) for funding in fundings]
+        return [partial(funding.arun, EVERY) for funding in fundings]
 
     def _is_asked_for(self) -> bool:
         given = [self.minimum, self.target, self.per_day]
@@ -100,10 +100,3 @@ def funding_options(function: Callable[..., None]) -> Callable[..., None]:
         option = click.option(f"--auto-fund-{name}", metavar="0G", callback=parse_amount, help=text)
         command = option(command)
     return command
-
-
-def _running(funding: Any) -> Task:
-    async def run() -> None:
-        await funding.arun(EVERY)
-
-    return run

@@ -227,7 +227,7 @@ def _wallet_keys(broker: Broker) -> Keys:
     from zgcompute.serving.keys import WalletSessions
 
     broker.signer = keystore.signer(keystore.required())
-    return WalletSessions(broker.signer, broker.chain)
+    return WalletSessions(broker.inference)
 
 
 def _chosen(

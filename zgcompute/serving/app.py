@@ -19,6 +19,7 @@ from starlette.types import Message, Receive, Scope, Send
 from zgcompute import _reading as read
 from zgcompute._http import AsyncDoor
 from zgcompute.errors import Error
+from zgcompute.serving.attempts import Failed
 from zgcompute.serving.calls import (
     CHAT_CALL,
     EDITS_CALL,
@@ -29,7 +30,7 @@ from zgcompute.serving.calls import (
     Kind,
     understand,
 )
-from zgcompute.serving.dispatch import Dispatcher, Failed, Rules
+from zgcompute.serving.dispatch import Dispatcher, Rules
 from zgcompute.serving.jobs import Jobs
 from zgcompute.serving.problems import Problem, bad_request, problem_of, unknown_model
 from zgcompute.serving.proofs import Proofs

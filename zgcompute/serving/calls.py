@@ -77,9 +77,7 @@ class Call:
     @property
     def pictures(self) -> int:
         """How many pictures are billed: `n` counts only as a JSON number (PROTOCOL §5.1)."""
-        number = self.fields.get("n")
-        is_whole = self.form is None and isinstance(number, int) and not isinstance(number, bool)
-        return number if is_whole else 1  # type: ignore[return-value]
+        return (read.count(self.fields.get("n")) or 1) if self.form is None else 1
 
     def body_for(self, model: str) -> Sent:
         """The body for a provider that serves `model`; raises InvalidBody for what is no JSON."""
@@ -128,8 +126,7 @@ def _require_fields(kind: Kind, fields: Mapping[str, Any]) -> None:
     prompt, number = fields.get("prompt"), fields.get("n")
     if not isinstance(prompt, str) or not prompt.strip():
         raise bad_request("'prompt' must be text.", param="prompt")
-    is_whole = isinstance(number, int) and not isinstance(number, bool)
-    if number is not None and not (is_whole and 1 <= number <= MAX_PICTURES):
+    if number is not None and not 1 <= (read.count(number) or 0) <= MAX_PICTURES:
         raise bad_request(f"'n' must be a whole number from 1 to {MAX_PICTURES}.", param="n")
 
 

@@ -8,7 +8,6 @@ import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 
 from zgcompute._http import AsyncReply
 from zgcompute.async_providers import read_refusal
@@ -21,21 +20,19 @@ from zgcompute.errors import (
     ProviderTimeout,
     ProviderUnreachable,
     RateLimited,
-    SessionExpired,
-    SessionInvalid,
-    SessionRevoked,
 )
+from zgcompute.inference import REFUSED_SESSION
 from zgcompute.refusals import refusal
+from zgcompute.serving.attempts import Failed, Opened
 from zgcompute.serving.breaker import State
-from zgcompute.serving.calls import Call, Kind, Sent
+from zgcompute.serving.calls import Call, Sent
 from zgcompute.serving.line import Line, LineFull
-from zgcompute.serving.problems import Problem, problem_of, unknown_model
+from zgcompute.serving.problems import Problem, unknown_model
 from zgcompute.serving.routing import (
     Order,
     in_order,
     is_asked_too_fast,
     is_its_failure,
-    may_be_billed,
     may_go_elsewhere,
 )
 from zgcompute.serving.targets import Target
@@ -52,59 +49,6 @@ class Rules:
     request_timeout: float = 120.0  # without a byte from the provider
     longest_wait: float = 60.0
     most_waiting: int = 100
-
-
-@dataclass(slots=True)
-class Opened:
-    """A reply that has begun to come; whoever reads it to its end has the whole answer."""
-
-    target: Target
-    model: str
-    sent: Sent
-    reply: AsyncReply
-    began: float
-    received: int = 0
-
-    @property
-    def key(self) -> str:
-        """The reply's ZG-Res-Key."""
-        return self.reply.headers.get("zg-res-key", "")
-
-    @property
-    def request_sha256(self) -> str:
-        """Lower-case hex, of the body as sent."""
-        return sha256(self.sent.content).hexdigest()
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The bytes as they come; raises ProviderError."""
-        async for chunk in self.reply.chunks():
-            if not self.received:
-                self.target.breaker.answered()
-                self.target.record.note_first_byte(self.target.clock() - self.began)
-            self.received += len(chunk)
-            yield chunk
-
-    async def read(self) -> bytes:
-        """The whole body; raises ProviderError."""
-        return b"".join([chunk async for chunk in self.chunks()])
-
-
-@dataclass(eq=False)
-class Failed(Exception):
-    """An attempt that failed, and what the one who was asked said."""
-
-    target: Target
-    error: Error
-    body: bytes = b""
-
-    @property
-    def problem(self) -> Problem:
-        """What the client is told."""
-        error, name = self.error, self.target.name
-        if self.target.is_paid_elsewhere and getattr(error, "status", 0) in (401, 403):
-            return Problem(502, f"{name} does not accept its key.", "server_error", "bad_gateway")
-        billed = may_be_billed(error, self.body)
-        return problem_of(error, provider=name, body=self.body, may_be_billed=billed)
 
 
 @dataclass(eq=False)
@@ -170,25 +114,21 @@ class Dispatcher:
     def _serving(self, call: Call) -> dict[Target, str]:
         """Who may answer, each with the model that it would use; raises Problem for nobody."""
         serving: dict[Target, str] = {}
+        known: dict[str, None] = {}  # in the order of the targets
         for target in self.targets:
             models = target.models_for(call.kind)
+            known |= dict.fromkeys(models)
             if call.model in models:
                 serving[target] = call.model
             elif models and target.replaces(call.model):
                 serving[target] = models[0]
-        known = self.models(call.kind)
         if not known:
             kind = call.kind.service_type
             message = f"No provider of {kind} is behind this server."
             raise Problem(404, message, "invalid_request_error", "service_not_offered")
         if call.model and call.model not in known:
-            raise unknown_model(call.model, known)
+            raise unknown_model(call.model, list(known))
         return serving
-
-    def models(self, kind: Kind) -> list[str]:
-        """The names that calls of `kind` may ask for."""
-        found = [model for target in self.targets for model in target.models_for(kind)]
-        return list(dict.fromkeys(found))
 
     def _choice(self, serving: Sequence[Target], ticket: int) -> Target | None:
         free = (
@@ -260,7 +200,7 @@ class Dispatcher:
                     return reply
                 body = await read_refusal(reply)
             error = refusal(reply.status, body, reply.headers)
-            is_of_session = isinstance(error, SessionExpired | SessionRevoked | SessionInvalid)
+            is_of_session = isinstance(error, REFUSED_SESSION)
             if not (is_of_session and may_renew and target.key_was_refused(key)):
                 raise Failed(target, error, body)
             may_renew = False

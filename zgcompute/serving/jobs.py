@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from zgcompute._exchanges import accepted
 from zgcompute._limits import IMAGES, HttpReply
-from zgcompute.errors import Error, SessionExpired, SessionInvalid, SessionRevoked
+from zgcompute.errors import Error
 from zgcompute.fees import image_fee
-from zgcompute.jobs import Job, parse_job
-from zgcompute.refusals import refusal
+from zgcompute.inference import REFUSED_SESSION
+from zgcompute.jobs import JOB_ID, Job, parse_job
+from zgcompute.serving.attempts import Opened
 from zgcompute.serving.calls import EDITS_JOB, IMAGES_JOB, Call
-from zgcompute.serving.dispatch import Opened
 from zgcompute.serving.problems import Problem, problem_of
 from zgcompute.serving.proofs import Proofs
 from zgcompute.serving.targets import ProviderTarget, Target
 
 MOST_KEPT = 1000
-_ID = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class Jobs:
 
     async def ask(self, job_id: str) -> tuple[HttpReply, dict[str, str]]:
         """The provider's word on a job, and the headers of its proof; raises Problem."""
-        order = self._orders.get(job_id) if _ID.fullmatch(job_id) else None
+        order = self._orders.get(job_id)
         target = order.target if order is not None else self._only_maker(job_id)
         try:
             reply = await _asked(target, job_id)
@@ -77,7 +76,7 @@ class Jobs:
     def _only_maker(self, job_id: str) -> ProviderTarget:
         """A job from before a restart can only be found where there is no choice."""
         makers = [t for t in self._targets if t.models_for(IMAGES_JOB) or t.models_for(EDITS_JOB)]
-        if len(makers) != 1 or not _ID.fullmatch(job_id):
+        if len(makers) != 1 or not JOB_ID.fullmatch(job_id):
             raise Problem(404, "There is no such job.", "invalid_request_error", "job_not_found")
         return makers[0]
 
@@ -89,10 +88,9 @@ async def _asked(target: ProviderTarget, job_id: str) -> HttpReply:
         key = await target.authorization()
         headers = {"authorization": f"Bearer {key}"}
         reply = await target.door.send("GET", url, IMAGES, headers, b"")
-        if reply.status == 200:
-            return reply
-        error = refusal(reply.status, reply.body[:65_536], reply.headers)
-        is_of_session = isinstance(error, SessionExpired | SessionRevoked | SessionInvalid)
-        if not (is_of_session and may_renew and target.key_was_refused(key)):
-            raise error
+        try:
+            return accepted(reply)
+        except REFUSED_SESSION:
+            if not (may_renew and target.key_was_refused(key)):
+                raise
         may_renew = False

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable
+from collections import defaultdict
 from typing import Protocol
 
-from zgcompute._sessions import RENEW_BEFORE_MS
-from zgcompute.chain import Chain
-from zgcompute.errors import ChainError, InvalidToken, SubAccountMissing
-from zgcompute.session import SessionRequest, SessionToken
-from zgcompute.signers import Signer
+from zgcompute._orders import require_key_for
+from zgcompute.errors import ChainError
+from zgcompute.inference import Inference
+from zgcompute.session import SessionToken
 from zgcompute.types import Address
 
 
@@ -29,13 +27,7 @@ class ReadyKey:
     """One API key that somebody made; raises InvalidToken where it is for another provider."""
 
     def __init__(self, provider: Address, api_key: str) -> None:
-        token = SessionToken.parse(api_key)
-        if token.provider != provider:
-            raise InvalidToken(
-                f"The API key is for the provider {token.provider}, not for {provider}.",
-                advice="Use a key that was made for this provider.",
-            )
-        self._key = api_key
+        self._key = require_key_for(provider, api_key)
 
     async def key(self, provider: Address) -> str:
         """The key, whoever asks: there is only the one provider."""
@@ -47,63 +39,34 @@ class ReadyKey:
 
 
 class WalletSessions:
-    """Sessions signed by the wallet, in memory only: one for all requests to a provider.
+    """The sessions that the wallet signs for `inference`: one for all requests to a provider.
 
-    A session with less than an hour left is replaced, and one that the provider refuses at once.
-    Requests that need it meanwhile wait for the one signature. Where the chain cannot be read the
-    old session goes on as long as it lives.
+    Requests that need a new one wait for the one signature. Where the chain cannot be read the old
+    session goes on as long as it lives.
     """
 
-    def __init__(
-        self,
-        signer: Signer,
-        chain: Chain,
-        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-    ) -> None:
-        self._signer = signer
-        self._chain = chain
-        self._now_ms = now_ms
-        self._tokens: dict[Address, tuple[SessionToken, str]] = {}
-        self._locks: dict[Address, asyncio.Lock] = {}
+    def __init__(self, inference: Inference) -> None:
+        self._inference = inference
+        self._locks: defaultdict[Address, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def key(self, provider: Address) -> str:
         """The session's key; raises ChainError where none can be made."""
-        kept = self._fresh(provider)
-        if kept is not None:
-            return kept
-        async with self._locks.setdefault(provider, asyncio.Lock()):
-            return self._fresh(provider) or await self._renewed(provider)
+        sessions = self._inference.sessions
+        if (kept := sessions.usable(provider)) is not None:
+            return kept.api_key
+        async with self._locks[provider]:
+            return (sessions.usable(provider) or await self._renewed(provider)).api_key
 
     def refused(self, provider: Address, key: str) -> bool:
         """Forget the session that has `key`, unless another took its place already."""
-        kept = self._tokens.get(provider)
-        if kept is not None and kept[1] == key:
-            del self._tokens[provider]
+        self._inference.sessions.forget(provider, key)
         return True
 
-    def _fresh(self, provider: Address) -> str | None:
-        kept = self._tokens.get(provider)
-        if kept is None or kept[0].expires_at_ms - self._now_ms() < RENEW_BEFORE_MS:
-            return None
-        return kept[1]
-
-    async def _renewed(self, provider: Address) -> str:
+    async def _renewed(self, provider: Address) -> SessionToken:
         try:
-            token = await asyncio.to_thread(self._signed, provider)
+            return await asyncio.to_thread(self._inference.session, provider)
         except ChainError:
-            kept = self._tokens.get(provider)
-            if kept is None or kept[0].is_expired(self._now_ms()):
+            kept = self._inference.sessions.living(provider)
+            if kept is None:
                 raise
-            return kept[1]
-        self._tokens[provider] = (token, token.api_key)
-        return token.api_key
-
-    def _signed(self, provider: Address) -> SessionToken:
-        try:
-            generation = self._chain.sub_account(self._signer.address, provider).generation
-        except SubAccountMissing:
-            generation = 0
-        request = SessionRequest.new(
-            self._signer.address, provider, generation=generation, now_ms=self._now_ms()
-        )
-        return request.signed_by(self._signer)
+            return kept

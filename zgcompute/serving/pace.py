@@ -29,8 +29,7 @@ class Pace:
 
     def may_start(self, now: float) -> bool:
         """Tell whether the provider would take another request, as far as is known."""
-        has_place = self.most_active is None or self.active < self.most_active
-        return has_place and now >= self.rests_until and not self._is_ahead
+        return self.opens_at(now) <= now
 
     def opens_at(self, now: float) -> float:
         """When it may take one; infinite if that hangs on a request that is running."""

@@ -14,8 +14,8 @@ from zgcompute.checks import async_check_images, async_check_response
 from zgcompute.errors import Error
 from zgcompute.fees import Fee, chat_fee, image_fee, speech_fee
 from zgcompute.jobs import Job
+from zgcompute.serving.attempts import Opened
 from zgcompute.serving.calls import CHAT_CALL, SPEECH_CALL, Call
-from zgcompute.serving.dispatch import Opened
 from zgcompute.serving.streams import Tally
 from zgcompute.serving.targets import ProviderTarget
 from zgcompute.transcripts import FORMATS, parse_transcript

@@ -10,8 +10,9 @@ from typing import Any
 from starlette.types import Receive, Send
 
 from zgcompute.errors import ProviderError
+from zgcompute.serving.attempts import Failed, Opened
 from zgcompute.serving.calls import CHAT_CALL, Call
-from zgcompute.serving.dispatch import Dispatcher, Failed, Opened
+from zgcompute.serving.dispatch import Dispatcher
 from zgcompute.serving.jobs import Jobs
 from zgcompute.serving.problems import Problem
 from zgcompute.serving.proofs import Proof, Proofs

@@ -60,7 +60,7 @@ def may_go_elsewhere(error: Error, body: bytes = b"") -> bool:
     """
     if may_be_billed(error, body):
         return False
-    if isinstance(error, RateLimited | ProviderBusy):
+    if is_asked_too_fast(error):
         return True
     if isinstance(error, ProviderRefused):
         return error.status >= 500

@@ -62,28 +62,34 @@ class Payer:
     key: str
     folder: Path
 
+    def command(self, *arguments: str) -> list[str]:
+        """The command line of `inference` with `arguments` on this devnet."""
+        place = ("--network", "devnet", "--rpc", self.devnet.rpc_url)
+        return [sys.executable, "-m", "zgcompute", "inference", *arguments, *place]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the wallet's command needs in its environment."""
+        return {"ZG_PRIVATE_KEY": self.key, "ZG_CONFIG_DIR": str(self.folder)}
+
     @contextmanager
     def serving(self, *arguments: str, **variables: str) -> Iterator[Served]:
         """Run `inference` with `arguments`, until it answers and then to the block's end."""
         self.folder.mkdir(exist_ok=True)
         log_file = self.folder / f"serve-{secrets.token_hex(4)}.log"
-        place = ("--network", "devnet", "--rpc", self.devnet.rpc_url)
-        command = [sys.executable, "-m", "zgcompute", "inference", *arguments, *place]
-        command += ["--port", "0", "--json", "--verbose"]
-        secret = {"ZG_PRIVATE_KEY": self.key, "ZG_CONFIG_DIR": str(self.folder)}
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         with log_file.open("w") as log:
             process = subprocess.Popen(
-                command,
+                self.command(*arguments, "--port", "0", "--json", "--verbose"),
                 cwd=ROOT,
-                env=kept | secret | variables,
+                env=kept | self.variables | variables,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
             )
         try:
-            facts = promised(f"inference {arguments[0]}", _announced(process, log_file))
+            facts = promised(f"inference {arguments[0]}", announced(process, log_file))
             yield Served(process, facts, log_file)
         finally:
             process.terminate()
@@ -103,7 +109,8 @@ def payer(devnet: Devnet, folder: Path, providers: tuple[str, ...] = PAID) -> Pa
     return Payer(devnet, key, folder)
 
 
-def _announced(process: subprocess.Popen[str], log_file: Path) -> dict[str, Any]:
+def announced(process: subprocess.Popen[str], log_file: Path) -> dict[str, Any]:
+    """What a server says with --json once it listens."""
     assert process.stdout is not None
     text = ""
     while not text.endswith("\n}\n"):

@@ -15,9 +15,10 @@ import pytest
 
 from tests.zgcompute.raw_server import Exchange, RawServer, Script, serving
 from zgcompute.async_providers import async_door
+from zgcompute.serving.attempts import Failed
 from zgcompute.serving.breaker import Breaker, State
 from zgcompute.serving.calls import CHAT_CALL, Call, understand
-from zgcompute.serving.dispatch import Dispatcher, Failed, Rules
+from zgcompute.serving.dispatch import Dispatcher, Rules
 from zgcompute.serving.problems import Problem
 from zgcompute.serving.targets import EndpointTarget, Target
 
@@ -34,6 +35,12 @@ def chat() -> Call:
 async def ask(dispatcher: Dispatcher) -> tuple[str, bytes]:
     async with dispatcher.answered(chat()) as opened:
         return opened.target.name, await opened.read()
+
+
+async def problem_of_asking(dispatcher: Dispatcher) -> Problem:
+    with pytest.raises(Problem) as caught:
+        await ask(dispatcher)
+    return caught.value
 
 
 def good(exchange: Exchange) -> None:
@@ -113,10 +120,9 @@ def test_who_cannot_be_reached_is_not_even_asked() -> None:
 @pytest.mark.parametrize("status", ["400 No", "402 No", "404 No", "413 No", "422 No"])
 def test_the_callers_own_mistake_goes_nowhere_else(status: str) -> None:
     async def fails(dispatcher: Dispatcher) -> Problem:
-        with pytest.raises(Problem) as caught:
-            await ask(dispatcher)
+        problem = await problem_of_asking(dispatcher)
         assert dispatcher.targets[0].breaker.state is State.CLOSED
-        return caught.value
+        return problem
 
     problem, seen = run(fails, says(status), good)
     assert 400 <= problem.status < 500
@@ -124,23 +130,13 @@ def test_the_callers_own_mistake_goes_nowhere_else(status: str) -> None:
 
 
 def test_nobody_else_is_asked_once_a_request_may_be_billed() -> None:
-    async def fails(dispatcher: Dispatcher) -> Problem:
-        with pytest.raises(Problem) as caught:
-            await ask(dispatcher)
-        return caught.value
-
-    problem, seen = run(fails, silent_for_chats, good, request_timeout=0.2)
+    problem, seen = run(problem_of_asking, silent_for_chats, good, request_timeout=0.2)
     assert (problem.status, problem.headers["x-should-retry"]) == (504, "false")
     assert [len(requests) for requests in seen] == [1, 0]
 
 
 def test_a_proxys_own_timeout_may_be_billed_but_a_brokers_is_not() -> None:
-    async def fails(dispatcher: Dispatcher) -> Problem:
-        with pytest.raises(Problem) as caught:
-            await ask(dispatcher)
-        return caught.value
-
-    problem, seen = run(fails, says("504 No", b"<html>timeout</html>"), good)
+    problem, seen = run(problem_of_asking, says("504 No", b"<html>timeout</html>"), good)
     assert (problem.status, problem.may_be_billed) == (504, True)
     assert [len(requests) for requests in seen] == [1, 0]
     (name, _), _ = run(ask, says("504 No", b'{"error":"Gateway Timeout"}'), good)
@@ -186,10 +182,9 @@ def test_where_everybody_fails_the_last_one_says_why() -> None:
     async def fails(dispatcher: Dispatcher) -> list[int]:
         found = []
         for _ in range(2):
-            with pytest.raises(Problem) as caught:
-                await ask(dispatcher)
-            found.append(caught.value.status)
-            assert caught.value.retry_after is None or caught.value.retry_after > 0
+            problem = await problem_of_asking(dispatcher)
+            found.append(problem.status)
+            assert problem.retry_after is None or problem.retry_after > 0
         return found
 
     statuses, _ = run(fails, says("500 No"), says("502 No"))
@@ -240,10 +235,9 @@ def test_requests_at_once_keep_to_the_places_that_were_learned() -> None:
 def test_a_full_line_says_when_to_come_again() -> None:
     async def crowd(dispatcher: Dispatcher) -> list[int]:
         async def status() -> int:
-            with pytest.raises(Problem) as caught:
-                await ask(dispatcher)
-            assert caught.value.retry_after is not None
-            return caught.value.status
+            problem = await problem_of_asking(dispatcher)
+            assert problem.retry_after is not None
+            return problem.status
 
         return await asyncio.gather(*(status() for _ in range(4)))
 

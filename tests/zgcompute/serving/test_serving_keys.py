@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
+from zgcompute import _sessions
 from zgcompute.amounts import parse
+from zgcompute.broker import Broker
 from zgcompute.errors import InvalidToken, RpcUnreachable
+from zgcompute.networks import DEVNET
 from zgcompute.serving.keys import ReadyKey, WalletSessions
 from zgcompute.session import SessionRequest, SessionToken
 from zgcompute.signers import LocalSigner
@@ -16,19 +20,30 @@ ALICE = LocalSigner("0x" + "11" * 32)
 HOUR_MS = 3_600_000
 
 
+class FarChain(FakeChain):
+    """A chain whose node may be out of reach."""
+
+    is_away = False
+
+    def sub_account(self, user: str, provider: str) -> SubAccount:
+        if self.is_away:
+            raise RpcUnreachable("nobody answers")
+        return super().sub_account(user, provider)
+
+
 class Wallet:
     """Alice's sessions, with a clock that tests turn and a count of what she signs."""
 
-    def __init__(self) -> None:
-        self.chain = FakeChain()
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.chain = FarChain()
         self.provider = self.chain.register(fake_service()).provider
         self.chain.endow(ALICE.address, parse("100"))
         self.chain.apply(self.chain.calls.deposit(parse("5")), ALICE.address)
         self.chain.apply(self.chain.calls.transfer(self.provider, parse("2")), ALICE.address)
-        self.now_ms = 1_800_000_000_000
+        self.now_ms = _sessions.now_ms()
+        monkeypatch.setattr(_sessions, "now_ms", lambda: self.now_ms)
         self.signed = 0
-        self.is_away = False
-        self.sessions = WalletSessions(self, self, now_ms=lambda: self.now_ms)  # type: ignore[arg-type]
+        self.sessions = WalletSessions(Broker(DEVNET, self, chain=self.chain).inference)
 
     @property
     def address(self) -> Address:
@@ -38,18 +53,19 @@ class Wallet:
         self.signed += 1
         return ALICE.sign_message(message)
 
-    def sub_account(self, user: str, provider: str) -> SubAccount:
-        if self.is_away:
-            raise RpcUnreachable("nobody answers")
-        return self.chain.sub_account(user, provider)
+    def sign_transaction(self, transaction: dict[str, Any]) -> bytes:
+        raise AssertionError("A session needs no transaction.")
 
     async def key(self) -> str:
         return await self.sessions.key(self.provider)
 
 
-def test_many_requests_at_once_need_one_signature() -> None:
-    wallet = Wallet()
+@pytest.fixture
+def wallet(monkeypatch: pytest.MonkeyPatch) -> Wallet:
+    return Wallet(monkeypatch)
 
+
+def test_many_requests_at_once_need_one_signature(wallet: Wallet) -> None:
     async def many() -> set[str]:
         return set(await asyncio.gather(*(wallet.key() for _ in range(200))))
 
@@ -58,9 +74,7 @@ def test_many_requests_at_once_need_one_signature() -> None:
     assert SessionToken.parse(keys.pop()).provider == wallet.provider
 
 
-def test_a_refused_session_is_replaced_once_for_all_who_had_it() -> None:
-    wallet = Wallet()
-
+def test_a_refused_session_is_replaced_once_for_all_who_had_it(wallet: Wallet) -> None:
     async def many() -> set[str]:
         old = await wallet.key()
 
@@ -74,9 +88,7 @@ def test_a_refused_session_is_replaced_once_for_all_who_had_it() -> None:
     assert wallet.signed == 2
 
 
-def test_after_all_sessions_are_revoked_the_next_has_the_new_generation() -> None:
-    wallet = Wallet()
-
+def test_after_all_sessions_are_revoked_the_next_has_the_new_generation(wallet: Wallet) -> None:
     async def story() -> int:
         old = await wallet.key()
         revoke = wallet.chain.calls.revoke_all_tokens(wallet.provider)
@@ -87,9 +99,7 @@ def test_after_all_sessions_are_revoked_the_next_has_the_new_generation() -> Non
     assert asyncio.run(story()) == 1
 
 
-def test_a_session_is_replaced_before_it_ends() -> None:
-    wallet = Wallet()
-
+def test_a_session_is_replaced_before_it_ends(wallet: Wallet) -> None:
     async def story() -> list[int]:
         counts = []
         for hours in (0, 22, 2):
@@ -101,12 +111,12 @@ def test_a_session_is_replaced_before_it_ends() -> None:
     assert asyncio.run(story()) == [1, 1, 2]
 
 
-def test_while_the_chain_is_away_the_old_session_goes_on_as_long_as_it_lives() -> None:
-    wallet = Wallet()
-
+def test_while_the_chain_is_away_the_old_session_goes_on_as_long_as_it_lives(
+    wallet: Wallet,
+) -> None:
     async def story() -> None:
         first = await wallet.key()
-        wallet.is_away = True
+        wallet.chain.is_away = True
         wallet.now_ms += 23 * HOUR_MS + HOUR_MS // 2
         assert await wallet.key() == first
         wallet.now_ms += HOUR_MS

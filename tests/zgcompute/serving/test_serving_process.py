@@ -29,12 +29,10 @@ LOCAL_KEY = "a-local-key-of-some-length"
 
 def refused(alice: Payer, *arguments: str, **variables: str) -> tuple[int, str]:
     """The status and words of a server that does not start."""
-    place = ("--network", "devnet", "--rpc", alice.devnet.rpc_url)
-    secret = {"ZG_PRIVATE_KEY": alice.key, "ZG_CONFIG_DIR": str(alice.folder)}
     ended = subprocess.run(
-        [sys.executable, "-m", "zgcompute", "inference", *arguments, *place],
+        alice.command(*arguments),
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"]} | secret | variables,
+        env={"PATH": os.environ["PATH"]} | alice.variables | variables,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
