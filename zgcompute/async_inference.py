@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 from zgcompute import _orders
 from zgcompute._clients import AsyncProviderClient
 from zgcompute._orders import Source, require_key_for
-from zgcompute.addresses import checksum
 from zgcompute.amounts import Neuron
 from zgcompute.answer_streams import AsyncAnswerStream
 from zgcompute.answers import ChatReply
 from zgcompute.checks import async_check_response
-from zgcompute.inference import REFUSED_SESSION, Inference
+from zgcompute.inference import REFUSED_SESSION, Inference, address_of
 from zgcompute.priced_answers import (
     AsyncAnswer,
     AsyncImageAnswer,
@@ -50,7 +49,7 @@ class AsyncInference:
 
     async def session(self, provider: str | Service) -> SessionToken:
         """Return a session of up to 24 hours, reused while an hour of it is left."""
-        address = provider.provider if isinstance(provider, Service) else checksum(provider)
+        address = address_of(provider)
         async with self._signing[address]:  # however many ask, one session is signed
             token = self.sessions.usable(address)
             if token is None:

@@ -45,7 +45,7 @@ class Inference:
 
         Signs with the broker's signer; moves no money.
         """
-        address = _address(provider)
+        address = address_of(provider)
         with self.sessions.signing(address):
             return self.sessions.usable(address) or self.sessions.keep(
                 self._signed(address, EPHEMERAL_TOKEN_ID, MAX_EPHEMERAL)
@@ -58,20 +58,20 @@ class Inference:
 
         Keep note of the ids you use: two keys of one id are revoked together.
         """
-        return self._signed(_address(provider), token_id, lifetime)
+        return self._signed(address_of(provider), token_id, lifetime)
 
     def revoke(self, provider: str | Service, *token_ids: int) -> Receipt:
         """Revoke the API keys with these ids, by one transaction (revokeToken, revokeTokens)."""
         return self._broker.send(
-            self._broker.calls.revoke_tokens(_address(provider), token_ids)
+            self._broker.calls.revoke_tokens(address_of(provider), token_ids)
             if len(token_ids) != 1
-            else self._broker.calls.revoke_token(_address(provider), token_ids[0])
+            else self._broker.calls.revoke_token(address_of(provider), token_ids[0])
         )
 
     def revoke_all(self, provider: str | Service) -> Receipt:
         """Revoke every key and session with `provider`, by one transaction (revokeAllTokens)."""
-        receipt = self._broker.send(self._broker.calls.revoke_all_tokens(_address(provider)))
-        self.sessions.forget(_address(provider))
+        receipt = self._broker.send(self._broker.calls.revoke_all_tokens(address_of(provider)))
+        self.sessions.forget(address_of(provider))
         return receipt
 
     def chat(
@@ -257,5 +257,6 @@ class Inference:
             return 0
 
 
-def _address(provider: str | Service) -> Address:
+def address_of(provider: str | Service) -> Address:
+    """The address that names `provider`, checksummed."""
     return provider.provider if isinstance(provider, Service) else checksum(provider)
